@@ -1,0 +1,1 @@
+"""Turns articles into a published, searchable generation. The only home of faiss and sentence-transformers."""

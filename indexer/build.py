@@ -1,0 +1,267 @@
+"""Articles → a new generation: only what changed is parsed and embedded, and nothing at all if nothing did."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from indexer import generation
+from indexer.engine import Engine, Entry, Segment, Words, write_lexical, write_segment
+from indexer.generation import Listed, Manifest, Refused
+from indexer.vectors import Progress, VectorCache
+from kb import text
+from kb.content import articles
+from kb.errors import ArticleError, GenerationError
+from kb.finding import verdict
+from kb.finding.chunks import ANSWERS, ASKS, cut, embedded
+from kb.finding.search import CHUNK_DEPTH, Encoder, best_cosines, by_article
+from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
+
+DELTA_SHARE = 0.1  # of the base's articles that may have changed before all is built anew
+DELTA_LEAST = 200
+CALIBRATION_QUESTIONS = 200
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a build did. `generation` is the current one afterwards; `added` and `removed` are article ids."""
+
+    generation: str
+    published: bool
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    refused: tuple[ArticleError, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The articles folder as it is now, beside the generation before."""
+
+    kept: dict[str, Listed]
+    changed: dict[str, tuple[str, articles.Article]]
+    errors: list[ArticleError]
+
+
+def build(
+    folder: Path,
+    index: Path,
+    encoder: Encoder,
+    cache: VectorCache,
+    *,
+    at: datetime,
+    keep: int = 3,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Publish a generation of the articles in `folder`. One file that cannot be used stops no other.
+
+    A changed model, tokeniser or chunk rule makes every article new. Raises PublishError while
+    another process publishes, GenerationError when what was written does not verify.
+    """
+    with generation.publisher(index):
+        before = None if full else _before(index, encoder)
+        seen = _look(folder, before)
+        removed = tuple(sorted(set(before.articles) - set(seen.kept) - set(seen.changed))) if before else ()
+        same_errors = before and [_refused(e) for e in seen.errors] == list(before.refused)
+        if before and not seen.changed and not removed and same_errors:
+            return Report(before.generation, False, (), (), tuple(seen.errors), len(seen.kept))
+        name = generation.new_name(at)
+        with generation.workspace(index, name) as work:
+            made = _write(work, name, index, before, seen, encoder, cache, at, progress)
+            generation.publish(index, work, made)
+        generation.collect(index, keep)
+        return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles))
+
+
+def _before(index: Path, encoder: Encoder) -> Manifest | None:
+    """The current generation's manifest if its vectors and terms can be built upon, else None."""
+    try:
+        pointer = generation.current(index)
+        if pointer is None:
+            return None
+        manifest = generation.open_named(index, *pointer).manifest
+    except GenerationError:
+        return None  # damaged: all is built anew
+    return manifest if manifest.fits(encoder.name) else None
+
+
+def _look(folder: Path, before: Manifest | None) -> _Seen:
+    """Read every file, parse those whose bytes are new. Of two files with one id the first path counts."""
+    known = {listed.path: (id, listed) for id, listed in before.articles.items()} if before else {}
+    seen = _Seen({}, {}, [])
+    paths: dict[str, str] = {}
+    for path in articles.files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            id, listed = known.get(name, ("", None))
+            if listed and listed.sha256 == sha256 and id not in paths:
+                seen.kept[id] = listed
+            else:
+                article = articles.read(path, folder)
+                id = article.id
+                if id in paths:
+                    raise articles.twice(article, paths[id])
+                seen.changed[id] = (sha256, article)
+            paths[id] = name
+        except ArticleError as error:
+            seen.errors.append(error)
+        except OSError as error:
+            reason = error.strerror or ""
+            seen.errors.append(ArticleError("article_unreadable", file=name, line=1, reason=reason))
+    return seen
+
+
+def _refused(error: ArticleError) -> Refused:
+    return Refused(error.code, {name: str(value) for name, value in error.facts.items()})
+
+
+def _write(
+    work: Path,
+    name: str,
+    index: Path,
+    before: Manifest | None,
+    seen: _Seen,
+    encoder: Encoder,
+    cache: VectorCache,
+    at: datetime,
+    progress: Progress | None,
+) -> Manifest:
+    """Write segments and lexical index into the workspace; the manifest that describes them."""
+    number = before.next_number if before else 0
+    entries = [Entry(number + i, sha, one) for i, (sha, one) in enumerate(seen.changed.values())]
+    listed = seen.kept | {e.article.id: Listed(e.number, e.sha256, e.article.path) for e in entries}
+    made = Manifest(
+        generation=name,
+        parent=before.generation if before else "",
+        created=at.isoformat(),
+        model=encoder.name,
+        dim=encoder.dim,
+        segments=(f"base-{name}",),
+        articles=listed,
+        next_number=number + len(entries),
+        refused=tuple(_refused(error) for error in seen.errors),
+        calibration=before.calibration if before else {},
+    )
+    if before and _stays_small(before, seen):
+        return _write_delta(work, index, before, made, entries, encoder, cache, progress)
+    return _write_base(work, index, before, made, entries, encoder, cache, at, progress)
+
+
+def _stays_small(before: Manifest, seen: _Seen) -> bool:
+    """Whether the articles that left the base are few enough to live beside it."""
+    changed = len(seen.changed) + len(before.articles) - len(seen.kept)
+    return changed + before.delta_size <= max(DELTA_LEAST, DELTA_SHARE * len(before.articles))
+
+
+def _write_delta(
+    work: Path,
+    index: Path,
+    before: Manifest,
+    made: Manifest,
+    entries: list[Entry],
+    encoder: Encoder,
+    cache: VectorCache,
+    progress: Progress | None,
+) -> Manifest:
+    """The base as it was, by hard link, and one segment of all that changed since."""
+    old = index / "generations" / before.generation
+    base, *deltas = before.segments
+    numbers = {one.number for one in made.articles.values()}
+    for one in deltas:
+        entries = [e for e in Segment(old / "segments" / one).entries if e.number in numbers] + entries
+    generation.share(old / "segments" / base, work / "segments" / base)
+    delta = f"delta-{made.generation}"
+    if entries:
+        write_segment(work / "segments" / delta, entries, _vectors(entries, encoder, cache, progress))
+    generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
+    was = {one.number for one in before.articles.values()}
+    write_lexical(work / "lexical", [e for e in entries if e.number not in was], sorted(was - numbers))
+    return replace(made, segments=(base, delta) if entries else (base,), delta_size=len(entries))
+
+
+def _write_base(
+    work: Path,
+    index: Path,
+    before: Manifest | None,
+    made: Manifest,
+    entries: list[Entry],
+    encoder: Encoder,
+    cache: VectorCache,
+    at: datetime,
+    progress: Progress | None,
+) -> Manifest:
+    """One segment of everything, and the verdict measured on it."""
+    if before:
+        numbers = {one.number for one in made.articles.values()}
+        old = index / "generations" / before.generation / "segments"
+        kept = [e for name in before.segments for e in Segment(old / name).entries if e.number in numbers]
+        entries = kept + entries
+    write_segment(work / "segments" / made.segments[0], entries, _vectors(entries, encoder, cache, progress))
+    write_lexical(work / "lexical", entries, ())
+    live = {id: one.number for id, one in made.articles.items()}
+    segment = Segment(work / "segments" / made.segments[0])
+    engine = Engine(made.generation, [segment], Words(work / "lexical"), live, None)
+    return replace(made, calibration=calibrate(engine, encoder, at))
+
+
+def _vectors(
+    entries: Sequence[Entry], encoder: Encoder, cache: VectorCache, progress: Progress | None
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    texts = [embedded(entry.article, chunk) for entry in entries for chunk in cut(entry.article)]
+    return cache.passages(texts, encoder, progress)
+
+
+def calibrate(engine: Engine, encoder: Encoder, at: datetime) -> verdict.Calibration:
+    """Measure on this base what a question's signals are when its answer is there and when it is not.
+
+    A sampled question of an article is asked with its own chunk taken out (there), and with its
+    article and twin taken out (not there). A language with too few questions gets no curve.
+    """
+    everything = [engine.article(id) for id in engine.ids]
+    scope = _all(everything, at)
+    curves = {}
+    for language in ("zh", "en"):
+        asked = [(one, i) for one in everything for i, q in enumerate(one.questions) if text.language(q) == language]
+        chosen = np.random.default_rng(SEED).permutation(len(asked))[:CALIBRATION_QUESTIONS]
+        curve = _curve(engine, encoder, scope, [asked[i] for i in sorted(chosen.tolist())])
+        if curve:
+            curves[language] = curve
+    return curves
+
+
+def _curve(
+    engine: Engine, encoder: Encoder, scope: Scope, asked: list[tuple[articles.Article, int]]
+) -> verdict.Curve | None:
+    present: list[verdict.Signals] = []
+    absent: list[verdict.Signals] = []
+    vectors = encoder.queries([one.questions[i] for one, i in asked])
+    for (one, i), vector in zip(asked, vectors, strict=True):
+        own = f"{one.id}#{1 + i}"  # the title is chunk 0
+        lists = [engine.dense(vector, scope, CHUNK_DEPTH, kinds) for kinds in (ASKS, ANSWERS)]
+        there = [by_article(hit for hit in hits if hit.chunk != own) for hits in lists]
+        gone = [{id: p for id, p in ranks.items() if id not in (one.id, one.twin)} for ranks in there]
+        for ranks, found in ((there, present), (gone, absent)):
+            measured = verdict.signals(list(best_cosines(*ranks).values()))
+            if measured:
+                found.append(measured)
+    return verdict.fit(present, absent)
+
+
+def _all(everything: Sequence[articles.Article], at: datetime) -> Scope:
+    return Scope(
+        teams=frozenset({EVERYONE, *(team for one in everything for team in one.teams)}),
+        langs=frozenset(one.lang for one in everything),
+        states=frozenset(STATES),
+        governance=frozenset(GOVERNANCE),
+        products=frozenset({EVERY_PRODUCT}),
+        on=at.date(),
+        expired=True,
+    )

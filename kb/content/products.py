@@ -1,0 +1,69 @@
+"""The product catalogue, `articles/_products.toml`: one list that filters, lint and search read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kb.errors import ArticleError
+from kb.text import fold
+
+FILE = "_products.toml"
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product. `code` is what front matter names; `aliases` are other ways callers say it."""
+
+    code: str
+    name_en: str
+    name_zh: str
+    line: str
+    aliases: tuple[str, ...] = ()
+    discontinued: bool = False
+
+    def name(self, language: str) -> str:
+        """The name to show: `language` is `zh` or `en`."""
+        return self.name_zh if language == "zh" else self.name_en
+
+
+Catalogue = Mapping[str, Product]
+
+
+def load(folder: Path) -> dict[str, Product]:
+    """The catalogue of an articles folder by code; empty where there is no file.
+
+    Raises ArticleError (file, line) when the file is not what it should be.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+        return {code: _product(code, facts) for code, facts in tree.items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, TypeError, ValueError) as error:
+        raise ArticleError("catalogue_broken", file=FILE, line=1, problem=str(error)) from error
+
+
+def _product(code: str, facts: Mapping[str, object]) -> Product:
+    known = dict(facts)
+    aliases = known.pop("aliases", [])
+    if not isinstance(aliases, list):
+        raise TypeError(f"{code}: aliases")
+    return Product(code=code, aliases=tuple(str(alias) for alias in aliases), **known)  # type: ignore[arg-type]
+
+
+def resolve(catalogue: Catalogue, spoken: str) -> str | None:
+    """The code of a product named by code, name or alias (`R3000`, `lh-r3000`), or None."""
+    wanted = _spelling(spoken)
+    for product in catalogue.values():
+        names = (product.code, product.name_en, product.name_zh, *product.aliases)
+        if any(_spelling(name) == wanted for name in names):
+            return product.code
+    return None
+
+
+def _spelling(name: str) -> str:
+    return "".join(char for char in fold(name) if char.isalnum())

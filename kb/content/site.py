@@ -1,0 +1,105 @@
+"""The site's own facts, `articles/_site.toml`: name, time zone, opening hours, departments, slots."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kb.errors import ArticleError
+
+FILE = "_site.toml"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Opening hours of one week: for each of `DAYS` a (from, to) in site time, or None for closed.
+
+    `to` = 00:00 means the end of the day.
+    """
+
+    days: tuple[tuple[time, time] | None, ...]
+
+    def open_at(self, local: datetime) -> bool:
+        """Whether it is open at a moment given in site time."""
+        today = self.days[local.weekday()]
+        return today is not None and today[0] <= local.time() and (today[1] == time(0) or local.time() < today[1])
+
+
+@dataclass(frozen=True)
+class Department:
+    """Where a call can be handed to. `key` is what `::: escalate key` names."""
+
+    key: str
+    name_en: str
+    name_zh: str
+    hours: Hours
+
+
+UTC = ZoneInfo("UTC")
+ALWAYS = Hours(((time(0), time(0)),) * 7)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site. `slots` are the names a say-line may leave open, with what to ask for, by language."""
+
+    name_en: str = "Firstcall"
+    name_zh: str = "Firstcall"
+    zone: ZoneInfo = UTC
+    hours: Hours = ALWAYS
+    departments: Mapping[str, Department] | None = None
+    slots: Mapping[str, Mapping[str, str]] | None = None
+
+    def today(self, at: datetime) -> date:
+        """The site's calendar day at an aware moment."""
+        return at.astimezone(self.zone).date()
+
+
+def load(folder: Path) -> Site:
+    """The site of an articles folder; UTC and always open where there is no file.
+
+    Raises ArticleError (file, line) when the file is not what it should be.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return Site()
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+        departments = {key: _department(key, facts) for key, facts in tree.get("departments", {}).items()}
+        return Site(
+            name_en=tree["name"]["en"],
+            name_zh=tree["name"]["zh"],
+            zone=ZoneInfo(tree["time_zone"]),
+            hours=_hours(tree["hours"]),
+            departments=departments,
+            slots={slot: dict(labels) for slot, labels in tree.get("slots", {}).items()},
+        )
+    except (tomllib.TOMLDecodeError, OSError, KeyError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
+        raise ArticleError("site_broken", file=FILE, line=1, problem=str(error)) from error
+
+
+def _department(key: str, facts: Mapping[str, object]) -> Department:
+    return Department(key, str(facts["en"]), str(facts["zh"]), _hours(facts["hours"]))
+
+
+def _hours(spans: object) -> Hours:
+    """`{ mon-fri = "09:00-18:00", sat = "09:00-12:00" }`; a day not named is closed."""
+    if not isinstance(spans, dict):
+        raise TypeError("hours")
+    week: list[tuple[time, time] | None] = [None] * 7
+    for names, span in spans.items():
+        first, _, last = str(names).partition("-")
+        opens, _, closes = str(span).partition("-")
+        start, end = DAYS.index(first), DAYS.index(last or first)
+        for day in range(start, end + 1):
+            week[day] = (_time(opens), _time(closes))
+    return Hours(tuple(week))
+
+
+def _time(text: str) -> time:
+    return time(0) if text == "24:00" else time.fromisoformat(text)

@@ -1,0 +1,148 @@
+"""`python -m indexer build | verify | rollback | gc | watch`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from indexer import generation
+from indexer import vectors as vector_cache
+from kb.config import Settings, settings
+from kb.doors import wiring
+from kb.errors import KBError
+from kb.i18n import explain, say, terminal_language
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.0f}/s")
+
+
+@contextmanager
+def bar(title: str) -> Iterator[vector_cache.Progress]:
+    """A progress bar with rate and time left, on standard error; it appears when there is work."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None, visible=False)
+
+        def step(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        yield step
+
+
+def _build(configured: Settings, language: str, full: bool) -> int:
+    encoder = wiring.load_encoder(configured)
+    with bar(say(language, "cli.building")) as progress:
+        report = wiring.build(configured, encoder, full=full, progress=progress)
+    key = "cli.published" if report.published else "cli.unchanged"
+    facts = {"generation": report.generation, "total": report.total}
+    click.echo(say(language, key, added=len(report.added), removed=len(report.removed), **facts))
+    if report.refused:
+        click.echo(say(language, "cli.left_out", count=len(report.refused)), err=True)
+    for error in report.refused:
+        click.echo(f"  {explain(language, error)}", err=True)
+    return 1 if report.refused else 0
+
+
+def _run(command: Callable[[Settings, str], int]) -> None:
+    language = terminal_language("auto")
+    try:
+        configured = settings()
+        language = terminal_language(configured.language)
+        sys.exit(command(configured, language))
+    except KBError as error:
+        click.echo(explain(language, error), err=True)
+        sys.exit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Build and look after the index."""
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Build everything anew, not only what changed.")
+@click.option("--if-missing", is_flag=True, help="Only when nothing was ever published.")
+def build(full: bool, if_missing: bool) -> None:
+    """Publish a generation of the articles as they are now. Exit code 1 when a file was left out."""
+
+    def command(configured: Settings, language: str) -> int:
+        if if_missing and (configured.index / "CURRENT").exists():
+            return 0
+        return _build(configured, language, full)
+
+    _run(command)
+
+
+@main.command()
+def verify() -> None:
+    """Check every byte of the current generation; say what serves instead where it is damaged."""
+
+    def command(configured: Settings, language: str) -> int:
+        opened = generation.open_current(configured.index)
+        manifest = opened.manifest
+        for damage in opened.damaged:
+            problem = explain(language, damage)
+            facts = {"problem": problem, "generation": manifest.generation}
+            click.echo(say(language, "cli.rebuild_offered", **facts), err=True)
+        counts = {"articles": len(manifest.articles), "files": len(manifest.files)}
+        click.echo(say(language, "cli.verified", generation=manifest.generation, **counts))
+        return 1 if opened.damaged else 0
+
+    _run(command)
+
+
+@main.command()
+def rollback() -> None:
+    """Make the newest sound generation before the current one live again."""
+
+    def command(configured: Settings, language: str) -> int:
+        with generation.publisher(configured.index):
+            name = generation.roll_back(configured.index)
+        click.echo(say(language, "cli.rolled_back", generation=name))
+        return 0
+
+    _run(command)
+
+
+@main.command()
+def gc() -> None:
+    """Delete old generations, all but the newest KB_KEEP; never the live one or the one before."""
+
+    def command(configured: Settings, language: str) -> int:
+        with generation.publisher(configured.index):
+            gone = generation.collect(configured.index, configured.keep)
+        click.echo(say(language, "cli.collected", count=len(gone)))
+        return 0
+
+    _run(command)
+
+
+@main.command()
+def watch() -> None:
+    """Build, and build again each time an article changes."""
+
+    def command(configured: Settings, language: str) -> int:
+        from indexer.watch import changes
+
+        _build(configured, language, full=False)
+        click.echo(say(language, "cli.watching", folder=configured.articles))
+        encoder = wiring.load_encoder(configured)
+        for _ in changes(configured.articles):
+            report = wiring.build(configured, encoder)
+            if report.published:
+                facts = {"generation": report.generation, "total": report.total}
+                added, removed = len(report.added), len(report.removed)
+                click.echo(say(language, "cli.published", added=added, removed=removed, **facts))
+            for error in report.refused:
+                click.echo(f"  {explain(language, error)}", err=True)
+        return 0
+
+    _run(command)

@@ -1,0 +1,229 @@
+// Search as the customer speaks: every keystroke asks /api/search, only the newest answer is drawn.
+// All text from the base goes in through text nodes; nothing here writes HTML.
+
+const RETRY_MS = [300, 1000, 3000];
+const states = new WeakMap();
+
+export default function (component) {
+  const { parentElement: root, data, setTriggerValue } = component;
+  let state = states.get(root);
+  if (!state) {
+    state = { hits: [], at: 0, sent: 0, composing: false, control: null, timer: 0 };
+    states.set(root, state);
+    listen(root, state);
+  }
+  state.labels = data.labels;
+  state.ui = data.ui;
+  state.open = data.open;
+  state.trigger = setTriggerValue;
+  const box = root.querySelector("#q");
+  box.placeholder = data.labels.placeholder;
+  box.setAttribute("aria-label", data.labels.label);
+  root.querySelector("#keys").textContent = data.labels.keys;
+  if (state.token !== data.token) {
+    // a new page, a new language or a new generation: the words stay, the answer is asked again
+    const first = state.token === undefined;
+    state.token = data.token;
+    if (first && data.q) box.value = data.q;
+    ask(root, state);
+    if (first) box.focus();
+  }
+  mark(root, state);
+  return () => {
+    document.removeEventListener("keydown", state.hotkey, true);
+    clearTimeout(state.timer);
+    state.control?.abort();
+    states.delete(root);
+  };
+}
+
+function listen(root, state) {
+  const box = root.querySelector("#q");
+  state.hotkey = (event) => {
+    const target = event.composedPath()[0];
+    const typing = target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "");
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const slash = event.key === "/" && plain && !typing;
+    const ctrlK = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k";
+    if (!slash && !ctrlK) return;
+    event.preventDefault();
+    event.stopPropagation();
+    box.focus();
+    box.select();
+  };
+  document.addEventListener("keydown", state.hotkey, true);
+  box.addEventListener("compositionstart", () => { state.composing = true; });
+  box.addEventListener("compositionend", () => { state.composing = false; ask(root, state); });
+  box.addEventListener("input", (event) => { if (!state.composing && !event.isComposing) ask(root, state); });
+  box.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.keyCode === 229) return; // the input method's own key
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // page shortcuts
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      move(root, state, event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      open(root, state, state.at);
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      box.value = "";
+      ask(root, state);
+    }
+    event.stopPropagation(); // letters typed here are never shortcuts
+  });
+  root.querySelector("#list").addEventListener("click", (event) => {
+    const row = event.target.closest("[role=option]");
+    if (row) open(root, state, Number(row.dataset.at));
+  });
+}
+
+async function ask(root, state, attempt = 0) {
+  const q = root.querySelector("#q").value;
+  const sent = ++state.sent;
+  clearTimeout(state.timer);
+  state.control?.abort();
+  state.control = new AbortController();
+  if (!q.trim()) return draw(root, state, q, null);
+  try {
+    const response = await fetch(new URL("/api/search", location.origin), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ q, ui: state.ui, limit: 10 }),
+      signal: state.control.signal,
+      credentials: "same-origin",
+    });
+    const answer = await response.json();
+    if (sent !== state.sent) return; // a newer question is on its way
+    if (response.status === 400) return draw(root, state, q, null, answer.message);
+    if (!response.ok) throw new Error(answer.message ?? state.labels.failed);
+    draw(root, state, q, answer, "", sent);
+    if (!answer.complete && answer.encoder === "warming") again(root, state, attempt, 1000);
+  } catch (error) {
+    if (error.name === "AbortError" || sent !== state.sent) return;
+    const message = error instanceof TypeError ? state.labels.gone : error.message || state.labels.failed;
+    status(root, message, true);
+    again(root, state, attempt, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+  }
+}
+
+function again(root, state, attempt, after) {
+  state.timer = setTimeout(() => ask(root, state, attempt + 1), after);
+}
+
+function element(tag, name, text) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+// Text with the question's words marked (spans [start, end) in code points) and slots shown as open.
+function marked(node, text, spans, labels) {
+  const letters = Array.from(text);
+  let at = 0;
+  for (const [start, end] of spans) {
+    slots(node, letters.slice(at, start).join(""), labels);
+    node.append(element("mark", "", letters.slice(start, end).join("")));
+    at = end;
+  }
+  slots(node, letters.slice(at).join(""), labels);
+  return node;
+}
+
+function slots(node, text, labels) {
+  text.split(/(\{[a-z_]+\})/).forEach((part, i) => {
+    if (!part) return;
+    if (i % 2) node.append(element("span", "slot", `‹${labels.fill}: ${labels.slots?.[part.slice(1, -1)] ?? part.slice(1, -1)}›`));
+    else node.append(document.createTextNode(part));
+  });
+}
+
+function status(root, text, trouble = false) {
+  const line = root.querySelector("#status");
+  line.textContent = text;
+  line.classList.toggle("trouble", trouble);
+}
+
+function draw(root, state, q, answer, message = "", sent = 0) {
+  const list = root.querySelector("#list");
+  const none = root.querySelector("#none");
+  const verdict = root.querySelector("#verdict");
+  const keep = state.hits[state.at]?.article;
+  state.hits = answer?.hits ?? [];
+  const sameQuestion = state.drawn === q;
+  state.drawn = q;
+  state.at = sameQuestion ? Math.max(0, state.hits.findIndex((hit) => hit.article === keep)) : 0;
+  list.replaceChildren(...state.hits.map((hit, at) => row(hit, at, state)));
+  list.dataset.sent = sent;
+  list.dataset.q = q;
+  root.querySelector("#q").setAttribute("aria-expanded", String(state.hits.length > 0));
+  verdict.hidden = !answer;
+  if (answer) {
+    verdict.className = answer.verdict;
+    verdict.textContent = state.labels[answer.verdict];
+  }
+  none.hidden = !!state.hits.length || !!message;
+  none.textContent = answer ? state.labels.none : state.labels.hint;
+  if (message) status(root, message, true);
+  else if (!answer) status(root, "");
+  else {
+    const count = `${state.hits.length} ${state.hits.length === 1 ? state.labels.one : state.labels.many} · ${Math.round(answer.took_ms)} ms`;
+    const words = answer.complete ? "" : ` · ${answer.encoder === "warming" ? state.labels.warming : state.labels.words_only}`;
+    status(root, count + words);
+  }
+  mark(root, state);
+}
+
+function row(hit, at, state) {
+  const labels = state.labels;
+  const node = element("div", "row");
+  node.setAttribute("role", "option");
+  node.id = `hit-${at}`;
+  node.dataset.at = at;
+  node.dataset.article = hit.article;
+  node.lang = hit.lang;
+  const head = element("div", "head");
+  head.append(marked(element("span", "title"), hit.title, hit.marks.title, labels));
+  node.append(head);
+  if (hit.say) node.append(marked(element("div", "say"), hit.say, hit.marks.say, labels));
+  const passage = element("div", "passage");
+  if (hit.passage.section) passage.append(element("span", "section", hit.passage.section));
+  node.append(marked(passage, hit.passage.text, hit.marks.passage, labels));
+  const facts = element("div", "facts");
+  for (const text of [labels.categories?.[hit.category] ?? hit.category, ...hit.products.map((p) => labels.products?.[p] ?? p)]) {
+    if (text) facts.append(element("span", "", text));
+  }
+  if (hit.state !== "validated") facts.append(element("span", "warn", labels.not_validated));
+  if (hit.audience === "internal") facts.append(element("span", "warn", labels.internal));
+  if (hit.valid_until) facts.append(element("span", "", `${labels.expires} ${hit.valid_until}`));
+  facts.append(element("span", "lang", hit.lang.startsWith("zh") ? "中文" : "EN"));
+  node.append(facts);
+  return node;
+}
+
+function mark(root, state) {
+  const box = root.querySelector("#q");
+  box.removeAttribute("aria-activedescendant");
+  root.querySelectorAll(".row").forEach((node, at) => {
+    const active = at === state.at;
+    node.setAttribute("aria-selected", String(active));
+    node.classList.toggle("open", state.hits[at]?.article === state.open);
+    if (active) box.setAttribute("aria-activedescendant", node.id);
+  });
+}
+
+function move(root, state, by) {
+  if (!state.hits.length) return;
+  state.at = (state.at + by + state.hits.length) % state.hits.length;
+  mark(root, state);
+  root.querySelector(`#hit-${state.at}`).scrollIntoView({ block: "nearest" });
+}
+
+function open(root, state, at) {
+  const hit = state.hits[at];
+  if (!hit) return;
+  state.at = at;
+  mark(root, state);
+  state.trigger("open", { article: hit.article, q: root.querySelector("#q").value, rank: at + 1 });
+  root.querySelector("#q").focus();
+}

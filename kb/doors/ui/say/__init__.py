@@ -1,0 +1,33 @@
+"""The sentence to say: large, on top, copied by key, its open slots filled first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+HTML = """
+<section class="say">
+  <div class="top">
+    <span id="label"></span>
+    <button id="copy" type="button"><span id="action"></span><kbd>Alt+C</kbd></button>
+  </div>
+  <p id="text"></p>
+  <div id="slots"></div>
+  <div id="note" role="status" aria-live="polite"></div>
+</section>
+"""
+
+
+def say_line(*, data: Mapping[str, Any]) -> Any:
+    """Draw the say-line. `data`: text, article, lang, labels, and slots as name → label."""
+    component = st.components.v2.component(
+        "firstcall_say",
+        html=HTML,
+        css=(HERE / "say.css").read_text("utf-8"),
+        js=(HERE / "say.js").read_text("utf-8"),
+    )
+    return component(key="say", data=dict(data))

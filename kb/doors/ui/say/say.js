@@ -1,0 +1,111 @@
+// The sentence to say. What is copied is exactly what is shown; an open slot is never copied.
+
+const states = new WeakMap();
+
+export default function (component) {
+  const { parentElement: root, data } = component;
+  let state = states.get(root);
+  if (!state) {
+    state = { values: {} };
+    states.set(root, state);
+    state.key = (event) => {
+      if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.code !== "KeyC") return;
+      event.preventDefault();
+      event.stopPropagation();
+      copy(root, state);
+    };
+    document.addEventListener("keydown", state.key, true);
+    root.querySelector("#copy").addEventListener("click", () => copy(root, state));
+  }
+  if (state.article !== data.article) {
+    state.article = data.article;
+    state.values = {};
+    root.querySelector("#note").textContent = "";
+  }
+  state.data = data;
+  root.querySelector("#label").textContent = data.labels.label;
+  root.querySelector("#action").textContent = data.labels.copy;
+  root.querySelector("#text").lang = data.lang;
+  inputs(root, state);
+  draw(root, state);
+  return () => {
+    document.removeEventListener("keydown", state.key, true);
+    states.delete(root);
+  };
+}
+
+function parts(state) {
+  return state.data.text.split(/(\{[a-z_]+\})/).filter(Boolean).map((part) => {
+    const name = /^\{([a-z_]+)\}$/.exec(part)?.[1];
+    return name ? { slot: name, text: (state.values[name] ?? "").trim() } : { text: part };
+  });
+}
+
+function draw(root, state) {
+  const text = root.querySelector("#text");
+  text.replaceChildren(...parts(state).map((part) => {
+    if (!part.slot) return document.createTextNode(part.text);
+    const node = document.createElement("span");
+    node.className = part.text ? "filled" : "slot";
+    node.textContent = part.text || `‹${state.data.slots[part.slot] ?? part.slot}›`;
+    return node;
+  }));
+}
+
+function inputs(root, state) {
+  const holder = root.querySelector("#slots");
+  const wanted = JSON.stringify([state.data.article, state.data.slots]);
+  if (holder.dataset.wanted === wanted) return;
+  holder.dataset.wanted = wanted;
+  holder.replaceChildren(...Object.entries(state.data.slots).map(([name, label]) => {
+    const field = document.createElement("label");
+    const input = document.createElement("input");
+    input.name = name;
+    input.autocomplete = "off";
+    input.maxLength = 80;
+    input.addEventListener("input", () => { state.values[name] = input.value; draw(root, state); });
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); copy(root, state); }
+      if (!event.altKey && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+    });
+    field.append(label, input);
+    return field;
+  }));
+}
+
+async function copy(root, state) {
+  const note = root.querySelector("#note");
+  const open = parts(state).filter((part) => part.slot && !part.text);
+  if (open.length) {
+    note.className = "trouble";
+    note.textContent = state.data.labels.fill + open.map((part) => state.data.slots[part.slot] ?? part.slot).join(", ");
+    root.querySelector(`#slots input[name=${open[0].slot}]`)?.focus();
+    return;
+  }
+  const done = await write(parts(state).map((part) => part.text).join(""), root);
+  note.className = done ? "" : "trouble";
+  note.textContent = done ? "" : state.data.labels.failed;
+  const action = root.querySelector("#action");
+  action.textContent = done ? state.data.labels.copied : state.data.labels.copy;
+  setTimeout(() => { action.textContent = state.data.labels.copy; }, 1500);
+}
+
+async function write(text, root) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // plain http on an intranet: the clipboard API is refused, the old command is not
+    let focus = document.activeElement;
+    while (focus?.shadowRoot?.activeElement) focus = focus.shadowRoot.activeElement;
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.style.cssText = "position:fixed;opacity:0";
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    focus?.focus?.();
+    return done;
+  }
+}

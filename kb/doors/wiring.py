@@ -1,0 +1,243 @@
+"""The only place where parts are chosen: settings, index, encoder, catalogue, site.
+
+A `Desk` is one running program's knowledge. It answers by words at once, loads the encoder in a
+thread (importing sentence-transformers alone takes seconds), follows `CURRENT` so that a new
+generation serves without a restart, and rebuilds when an article changes on disk. A question is
+answered from one generation from its first step to its last.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from indexer import generation
+from indexer.generation import Opened
+from kb.config import Settings, settings
+from kb.content import products, site
+from kb.content.articles import Article
+from kb.content.products import Catalogue
+from kb.content.site import Site
+from kb.errors import GenerationError, KBError, PublishError, QuestionError
+from kb.finding.search import Encoder, Hits, search
+from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
+
+if TYPE_CHECKING:
+    from indexer.build import Report
+    from indexer.vectors import Progress
+
+log = logging.getLogger("firstcall")
+
+FOLLOW_SECONDS = 0.5
+WARM_UP = ("refund to an expired card", "退款多久到账")
+
+EncoderState = Literal["warming", "ready", "failed"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers now, replaced as a whole when a new generation comes."""
+
+    opened: Opened
+    catalogue: Catalogue
+    site: Site
+    langs: frozenset[str]  # of all its articles
+
+
+def load_encoder(settings: Settings) -> Encoder:
+    """The encoder the settings name, warmed up. Takes seconds. Raises SettingError for a model that does not load."""
+    from indexer.encoder import SentenceEncoder
+
+    encoder = SentenceEncoder(settings)
+    encoder.queries(WARM_UP)
+    return encoder
+
+
+def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress: Progress | None = None) -> Report:
+    """Publish a generation of the articles as they are now. Raises PublishError while another publishes."""
+    from indexer.build import build as build_generation
+    from indexer.vectors import VectorCache
+
+    cache = VectorCache(settings.home / "vectors.sqlite")
+    try:
+        return build_generation(
+            settings.articles,
+            settings.index,
+            encoder,
+            cache,
+            at=datetime.now(UTC),
+            keep=settings.keep,
+            full=full,
+            progress=progress,
+        )
+    finally:
+        cache.close()
+
+
+def scope_of_an_agent(served: Served, at: datetime, lang: str = "", product: str = "") -> Scope:
+    """What an agent may see: answering states, every language unless one is chosen, valid on the site's day."""
+    langs = frozenset(one for one in served.langs if not lang or one.split("-")[0] == lang.split("-")[0])
+    return Scope(
+        teams=frozenset({EVERYONE}),
+        langs=langs,
+        states=ANSWERING_STATES,
+        governance=frozenset(GOVERNANCE),
+        products=frozenset({product or EVERY_PRODUCT}),
+        on=served.site.today(at),
+    )
+
+
+@dataclass
+class Desk:
+    """One program's knowledge, open for questions."""
+
+    settings: Settings
+    encoder: Encoder | None = None
+    encoder_state: EncoderState = "warming"
+    trouble: KBError | None = None  # what the last background step ran into
+    _served: Served | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self) -> Served:
+        """Open the current generation, or keep what serves. Raises GenerationError where nothing can serve."""
+        with self._opening:
+            before = self._served
+            pointer = generation.current(self.settings.index)
+            if before and pointer and pointer[0] == before.opened.manifest.generation:
+                return before
+            opened = generation.open_current(self.settings.index, before.opened.engine if before else None)
+            if before and opened.manifest.generation == before.opened.manifest.generation:
+                return before
+            engine = opened.engine
+            self._served = Served(
+                opened,
+                products.load(self.settings.articles),
+                site.load(self.settings.articles),
+                frozenset(engine.article(id).lang for id in engine.ids),
+            )
+            return self._served
+
+    @property
+    def served(self) -> Served | None:
+        """What answers now; None before the first generation."""
+        return self._served
+
+    def read(self, id: str) -> Article | None:
+        """An article as it is served now, or None where there is none that an agent may see."""
+        served = self._served or self.open()
+        try:
+            article = served.opened.engine.article(id)
+        except KeyError:
+            return None
+        return article if may_see(scope_of_an_agent(served, datetime.now(UTC)), article) else None
+
+    def ask(self, question: str, *, lang: str = "", product: str = "", prefer_lang: str = "", limit: int = 10) -> Hits:
+        """The answer to a question now. `lang` and `product` narrow; `product` may be any name of it.
+
+        Raises QuestionError for an empty question or an unknown product, GenerationError where no
+        index serves. An encoder that fails costs the vectors, never the answer.
+        """
+        served = self._served or self.open()
+        code = self._product(served, product)
+        scope = scope_of_an_agent(served, datetime.now(UTC), lang, code)
+        options = {"catalogue": served.catalogue, "prefer_lang": prefer_lang, "limit": limit}
+        encoder = self.encoder if self._fits(served) else None
+        try:
+            return search(question, scope, index=served.opened.engine, encoder=encoder, **options)  # type: ignore[arg-type]
+        except KBError:
+            raise
+        except Exception:
+            if encoder is None:
+                raise
+            log.exception("the encoder failed; answering by words")
+            return search(question, scope, index=served.opened.engine, encoder=None, **options)  # type: ignore[arg-type]
+
+    @staticmethod
+    def _product(served: Served, product: str) -> str:
+        if not product:
+            return ""
+        code = products.resolve(served.catalogue, product)
+        if code is None:
+            raise QuestionError("product_unknown", product=product[:40])
+        return code
+
+    def _fits(self, served: Served) -> bool:
+        """Whether the encoder made this generation's vectors: two models' vectors do not compare."""
+        return self.encoder is not None and self.encoder.name == served.opened.manifest.model
+
+    # in the background
+
+    def start(self) -> None:
+        """Serve at once what is there; load the encoder, follow `CURRENT`, follow the articles, in threads."""
+        try:
+            self.open()
+        except GenerationError as error:
+            self.trouble = error
+        for work in (self._follow, self._keep_up):
+            thread = threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End the background work."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("background work ended")
+
+    def _follow(self) -> None:
+        while not self._stop.wait(FOLLOW_SECONDS):
+            try:
+                self.open()
+            except KBError as error:
+                self.trouble = error
+
+    def _keep_up(self) -> None:
+        from indexer.watch import changes
+
+        try:
+            self.encoder = load_encoder(self.settings)
+            self.encoder_state = "ready"
+        except KBError as error:
+            self.encoder_state, self.trouble = "failed", error
+            return
+        except Exception:
+            self.encoder_state = "failed"
+            raise
+        gc.collect()
+        gc.freeze()  # torch, faiss and the index never become garbage: no collection walks them again
+        self._rebuild()
+        for _ in changes(self.settings.articles, self._stop):
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        if self.encoder is None:
+            return
+        try:
+            build(self.settings, self.encoder)
+            self.open()
+            self.trouble = None
+        except PublishError as error:  # another process publishes: its generation is followed
+            self.trouble = error
+        except KBError as error:
+            log.warning("rebuild failed: %s", error)
+            self.trouble = error
+
+
+@functools.cache
+def desk() -> Desk:
+    """The desk of this process, from its settings."""
+    return Desk(settings())

@@ -1,0 +1,44 @@
+"""What can go wrong, as codes and facts; the sentence a person reads is in `kb/locales/`.
+
+KBError                    anything a person can be told about
+├── ArticleError           one file in articles/ cannot be used; the others can
+├── SettingError           the configuration is wrong; the program does not start
+├── QuestionError          a question that cannot be asked
+└── GenerationError        an index generation is missing, damaged or not ours
+    └── PublishError       a generation could not be published
+"""
+
+from __future__ import annotations
+
+
+class KBError(Exception):
+    """An error with a code that `locales/` has a sentence for, and the facts that fill it in."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code, facts)
+        self.code = code
+        self.facts = facts
+
+    def __str__(self) -> str:
+        details = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        return f"{self.code}({details})"
+
+
+class ArticleError(KBError):
+    """A file that cannot become an article. `facts` always has `file` and `line` (from 1)."""
+
+
+class SettingError(KBError):
+    """A setting that is unknown or has an unusable value."""
+
+
+class QuestionError(KBError):
+    """A question that is empty once spaces and control characters are taken away."""
+
+
+class GenerationError(KBError):
+    """A generation that is missing, damaged, or made by another model or tokeniser."""
+
+
+class PublishError(GenerationError):
+    """A generation that was built but could not become the current one."""

@@ -1,0 +1,1 @@
+"""A question becomes hits, a verdict and the sentence to say."""

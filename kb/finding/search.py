@@ -1,0 +1,285 @@
+"""A question becomes hits: dense and lexical lists, folded to articles, fused by weight.
+
+`search` owns the two protocols it needs, `Encoder` and `Index`; `indexer` implements them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb import text
+from kb.content.articles import Article
+from kb.content.products import Catalogue, resolve
+from kb.errors import QuestionError
+from kb.finding.chunks import ANSWERS, ASKS, Chunk
+from kb.finding.passage import Passage, choose
+from kb.finding.verdict import Calibration, Verdict, judge, signals
+from kb.people.scope import Scope
+
+Vector = NDArray[np.float32]
+
+# How much each list counts once scaled to 0–1; fitted by benchmarks/fit.py, see docs/search.md.
+WEIGHTS: Mapping[str, float] = {"answers": 0.49, "asks": 0.21, "lexical": 0.30}
+
+DEPTH = 100  # articles a list is scaled over and fused from
+CHUNK_DEPTH = 500  # chunks asked of the dense lists, enough to fill `DEPTH` articles as a rule
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One place in a list: the article, the chunk that earned it ('' = the whole article), its score."""
+
+    article: str
+    chunk: str
+    score: float
+
+
+class Encoder(Protocol):
+    """Texts to unit vectors. `name` changes whenever the same text would get another vector."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    def queries(self, texts: Sequence[str]) -> Vector:
+        """(n, dim) float32, rows of length 1."""
+        ...
+
+    def passages(self, texts: Sequence[str]) -> Vector:
+        """(n, dim) float32, rows of length 1."""
+        ...
+
+
+class Index(Protocol):
+    """One generation. Every list is best first and holds only what the scope lets through."""
+
+    @property
+    def generation(self) -> str: ...
+    @property
+    def calibration(self) -> Calibration | None: ...
+    def dense(self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...]) -> list[Ranked]:
+        """The k nearest chunks of these kinds; score = cosine in [-1, 1]."""
+        ...
+
+    def lexical(self, terms: text.QueryTerms, scope: Scope, k: int) -> list[Ranked]:
+        """The k best articles; score = BM25 ≥ 0."""
+        ...
+
+    def named(self, code: str, scope: Scope) -> list[Ranked]:
+        """Articles that have an error code or model number in title or questions; score 1."""
+        ...
+
+    def cosines(self, vector: Vector, article: str) -> Mapping[str, float]:
+        """Cosine of every chunk of one article, by chunk id."""
+        ...
+
+    def article(self, id: str) -> Article:
+        """The article as this generation has it. KeyError where it has none."""
+        ...
+
+    def chunks(self, article: str) -> Sequence[tuple[Chunk, str]]:
+        """The chunks of an article in order, each with its text as a person reads it. KeyError where unknown."""
+        ...
+
+    def chunk(self, id: str) -> Chunk:
+        """One chunk by its id. KeyError where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an article stands in one list: rank from 1, raw score, chunk ('' = the whole article)."""
+
+    rank: int
+    score: float
+    chunk: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One article that may answer.
+
+    score: fused, in [0, 1]; comparable inside one search only
+    twin:  id of the same article in the other language where this asker may see it, else ''
+    named: it was asked for by id, title or code, and stands first for that
+    why:   its place in each list it was found in (`answers`, `asks`, `lexical`)
+    """
+
+    article: Article
+    score: float
+    passage: Passage
+    twin: str
+    named: bool
+    why: Mapping[str, Place]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The answer to a question. `complete` is False when the encoder had no part in it."""
+
+    query: str
+    verdict: Verdict
+    hits: tuple[Hit, ...]
+    generation: str
+    complete: bool
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    article: Article
+    score: float
+    named: bool
+    why: Mapping[str, Place]
+    twin: str = ""
+
+
+def search(
+    question: str,
+    scope: Scope,
+    *,
+    index: Index,
+    encoder: Encoder | None,
+    catalogue: Catalogue,
+    prefer_lang: str = "",
+    limit: int = 10,
+    weights: Mapping[str, float] = WEIGHTS,
+    fold_twins: bool = True,
+) -> Hits:
+    """The articles that answer, best first, at most `limit`, each with its best passage.
+
+    encoder:     None while it is not ready; the lexical list then answers alone
+    prefer_lang: the customer's language, '' = the language of the question; orders twins, hides nothing
+    Raises QuestionError when nothing is left of the question once it is cleaned.
+    """
+    asked = text.clean(question)
+    if not asked:
+        raise QuestionError("question_empty")
+    vector = encoder.queries([asked])[0] if encoder else None
+    lists = _lists(asked, vector, scope, index)
+    named = _named(asked, scope, index, catalogue)
+    fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
+    candidates = _candidates(fused, lists, named, index)
+    if fold_twins:
+        candidates = _fold(candidates, prefer_lang or text.language(asked), asked.lower())
+    hits = tuple(_hit(candidate, asked, vector, index) for candidate in candidates[:limit])
+    curve = index.calibration.get(text.language(asked)) if index.calibration else None
+    measured = signals(list(best_cosines(lists.get("asks", {}), lists.get("answers", {})).values()))
+    verdict = judge(bool(hits), measured, curve, named=bool(hits and hits[0].named))
+    return Hits(asked, verdict, hits, index.generation, complete=vector is not None)
+
+
+# --- the lists -----------------------------------------------------------------------------------
+
+
+def _lists(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:
+    lists = {"lexical": by_article(index.lexical(text.query_terms(asked), scope, DEPTH))}
+    if vector is not None:
+        for name, kinds in (("answers", ANSWERS), ("asks", ASKS)):
+            lists[name] = by_article(index.dense(vector, scope, CHUNK_DEPTH, kinds))
+    return lists
+
+
+def by_article(ranked: Iterable[Ranked]) -> dict[str, Place]:
+    """A list of chunks folded to its first `DEPTH` articles, each by its best chunk, ranks from 1."""
+    best: dict[str, Place] = {}
+    for item in ranked:
+        if item.article not in best:
+            if len(best) == DEPTH:
+                break
+            best[item.article] = Place(len(best) + 1, item.score, item.chunk)
+    return best
+
+
+def best_cosines(*lists: Mapping[str, Place]) -> dict[str, float]:
+    """The best cosine of each article in some dense lists."""
+    best: dict[str, float] = {}
+    for ranks in lists:
+        for article, place in ranks.items():
+            best[article] = max(best.get(article, -1.0), place.score)
+    return best
+
+
+def fuse(lists: Mapping[str, Sequence[tuple[str, Place]]], weights: Mapping[str, float]) -> dict[str, float]:
+    """Article → fused score in [0, 1], best first; ties by id so that order never depends on chance.
+
+    Each list is scaled to 0–1 over itself (a list of one, or of equals, counts 1), an article that
+    is absent counts 0. Weights of lists that are not there go to those that are.
+    """
+    total = sum(weights[name] for name in lists) or 1.0
+    fused: dict[str, float] = {}
+    for name, ranks in lists.items():
+        if not ranks:
+            continue
+        scores = [place.score for _, place in ranks]
+        low, width = min(scores), max(scores) - min(scores)
+        for article, place in ranks:
+            scaled = (place.score - low) / width if width > 0 else 1.0
+            fused[article] = fused.get(article, 0.0) + weights[name] / total * scaled
+    return dict(sorted(fused.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict[str, None]:
+    """Articles asked for by id or by error code, in order. A product's model number names no article."""
+    found: dict[str, None] = {}
+    ranked = index.named(asked.lower(), scope)
+    for code in sorted(text.codes(asked, spoken=True)):
+        if resolve(catalogue, code) is None:
+            ranked = ranked + index.named(code, scope)
+    for item in ranked:
+        found[item.article] = None
+    return found
+
+
+def _candidates(
+    fused: Mapping[str, float], lists: Mapping[str, Mapping[str, Place]], named: Mapping[str, None], index: Index
+) -> list[_Candidate]:
+    """Named articles first, then by fused score."""
+    ids = sorted({*fused, *named}, key=lambda id: (id not in named, -fused.get(id, 0.0), id))
+    return [
+        _Candidate(
+            index.article(id),
+            fused.get(id, 0.0),
+            id in named,
+            {name: ranks[id] for name, ranks in lists.items() if id in ranks},
+        )
+        for id in ids
+    ]
+
+
+def _fold(candidates: list[_Candidate], prefer_lang: str, id: str) -> list[_Candidate]:
+    """Twins as one: the better place, in the customer's language where that twin was found too.
+
+    An article asked for by its `id` is shown as asked.
+    """
+    by_id = {candidate.article.id: candidate for candidate in candidates}
+    folded: list[_Candidate] = []
+    seen: set[str] = set()
+    for candidate in candidates:
+        article = candidate.article
+        if article.id in seen:
+            continue
+        other = by_id.get(article.twin)
+        seen |= {article.id, article.twin}
+        if other is None:
+            folded.append(candidate)
+        elif article.id != id and _speaks(other.article, prefer_lang) and not _speaks(article, prefer_lang):
+            folded.append(replace(other, score=candidate.score, named=candidate.named, twin=article.id))
+        else:
+            folded.append(replace(candidate, twin=other.article.id))
+    return folded
+
+
+def _speaks(article: Article, lang: str) -> bool:
+    return article.lang.split("-")[0] == lang.split("-")[0]
+
+
+def _hit(candidate: _Candidate, asked: str, vector: Vector | None, index: Index) -> Hit:
+    article = candidate.article
+    cosines = index.cosines(vector, article.id) if vector is not None else {}
+    passage = choose(article, index.chunks(article.id), asked, cosines)
+    return Hit(article, candidate.score, passage, candidate.twin, candidate.named, candidate.why)

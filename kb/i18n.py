@@ -1,0 +1,43 @@
+"""Every sentence a person sees, in Chinese and English, from `kb/locales/*.toml`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from kb.errors import KBError
+
+LANGUAGES = ("zh", "en")
+FOLDER = Path(__file__).parent / "locales"
+
+
+@functools.cache
+def sentences(language: str) -> Mapping[str, str]:
+    """All sentences of one language as `section.key` → text. `language` is `zh` or `en`."""
+    tree = tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
+    return {f"{section}.{key}": text for section, keys in tree.items() for key, text in keys.items()}
+
+
+def say(language: str, key: str, **facts: object) -> str:
+    """The sentence `key` in `language`, with `{fact}` filled in. Raises KeyError for an unknown key."""
+    return sentences(language)[key].format(**facts)
+
+
+def explain(language: str, error: KBError) -> str:
+    """The one sentence that tells a person what went wrong."""
+    return say(language, f"error.{error.code}", **error.facts)
+
+
+def nearest_language(tag: str | None) -> str:
+    """`zh` for any Chinese locale tag (`zh-CN`, `zh_TW.UTF-8`), else `en`."""
+    return "zh" if (tag or "").lower().startswith("zh") else "en"
+
+
+def terminal_language(setting: str, env: Mapping[str, str] = os.environ) -> str:
+    """The language for the command line: the setting, or the environment's locale where it is `auto`."""
+    if setting in LANGUAGES:
+        return setting
+    return nearest_language(env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG"))

@@ -1,0 +1,227 @@
+"""The only normaliser and tokeniser: what is one word to search, on both sides of it.
+
+Folding is done character by character, so that a term's place in the folded text is its place in
+the text as written: NFKC, accents off Latin letters, lower case, traditional Chinese to simplified.
+
+Terms: English words by their Snowball stem; Chinese runs as overlapping pairs of characters
+(as good as a dictionary's words here, and never a dictionary out of date); model numbers and
+error codes whole and in parts (`LH-R3000` → lhr3000, lh, r3000; `E-04` → e04, e4).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import opencc
+import snowballstemmer
+
+VERSION = 1  # a change of any rule below makes every stored term stale: count up
+
+# English words that carry no meaning of their own: matched like any other, never highlighted.
+FUNCTION_WORDS = frozenset(
+    "a an and are as at be but by can could did do does for from get had has have how i if in is it its me my no not "
+    "of on or our she he so than that the their them then there they this to up us was we what when where which who "
+    "why will with would you your am been out".split()
+)
+
+MAX_QUERY_CHARS = 2_000
+MAX_QUERY_TERMS = 64
+
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+# One alternative a script, each a plain run: nothing here can backtrack.
+_RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[a-z0-9]+(?:['’\-_][a-z0-9]+)*)|(?P<other>[^\W_]+)")
+_PART = re.compile(r"[a-z]+|[0-9]+")
+_PIECE = re.compile(r"[a-z0-9]+")
+_CODE = re.compile(r"(?<![a-z0-9])([a-z]{1,4})[\-_]?([0-9]{1,5}[a-z]?)(?![a-z0-9])")
+_SPOKEN_CODE = re.compile(r"(?<![a-z0-9])([a-z]{1,2}) ([0-9]{1,5})(?![a-z0-9])")
+
+
+class _Fold(dict[int, str]):
+    """Code point → folded text, worked out the first time it is met."""
+
+    def __missing__(self, point: int) -> str:
+        folded = "".join(_fold_one(char) for char in unicodedata.normalize("NFKC", chr(point)))
+        self[point] = folded
+        return folded
+
+
+@functools.cache
+def _simplified() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")
+
+
+@functools.cache
+def _stemmer() -> snowballstemmer.stemmer:
+    return snowballstemmer.stemmer("english")
+
+
+def _fold_one(char: str) -> str:
+    if char < "\u0250":
+        bare = "".join(c for c in unicodedata.normalize("NFD", char) if not unicodedata.combining(c))
+        return bare.lower()
+    if unicodedata.category(char) in ("Cf", "Mn"):  # zero-width characters, stray accents
+        return ""
+    if char >= "\u3400":
+        return str(_simplified().convert(char)).lower()
+    return char.lower()
+
+
+_FOLD = _Fold()
+
+
+def fold(text: str) -> str:
+    """Text as the search sees it. Not always the length of `text`: see `folded_places`."""
+    return text.translate(_FOLD)
+
+
+def folded_places(text: str) -> tuple[str, list[int]]:
+    """The folded text and, for each of its characters, the index in `text` it came from."""
+    parts = [_FOLD[ord(char)] for char in text]
+    return "".join(parts), [i for i, part in enumerate(parts) for _ in part]
+
+
+def clean(question: str) -> str:
+    """A typed question without control and zero-width characters, at most `MAX_QUERY_CHARS` long."""
+    kept = (" " if unicodedata.category(c) == "Cc" else c for c in question[: 4 * MAX_QUERY_CHARS])
+    text = "".join(c for c in kept if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
+    return " ".join(text.split())[:MAX_QUERY_CHARS]
+
+
+def language(text: str) -> str:
+    """`zh` where a text has any Chinese character, else `en`: the language a question is asked in."""
+    return "zh" if re.search(f"[{_HAN}]", text) else "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One searchable term and where it stands in the folded text, `[start, end)`."""
+
+    text: str
+    start: int
+    end: int
+
+
+def _word_terms(word: str, start: int) -> Iterator[Term]:
+    if word.isalpha():
+        yield Term(stem(word), start, start + len(word))
+        return
+    pieces = [(m.group(), start + m.start(), start + m.end()) for m in _PIECE.finditer(word)]
+    end = start + len(word)
+    if "'" in word or "’" in word:  # don't → dont, customer's → customer
+        bare = re.sub(r"['’](s\b)?", "", word)
+        yield Term(stem(bare), start, end)
+        return
+    whole = "".join(piece for piece, _, _ in pieces)
+    if whole.isalpha():  # air-fryer is also airfryer
+        yield Term(stem(whole), start, end)
+    else:
+        yield from (Term(form, start, end) for form in dict.fromkeys((whole, _without_leading_zeros(whole))))
+    if len(pieces) > 1:
+        for piece, a, b in pieces:
+            yield Term(stem(piece) if piece.isalpha() else piece, a, b)
+    else:
+        for part in _PART.finditer(word):
+            if len(part.group()) > 1 and part.group() != word:
+                yield Term(part.group(), start + part.start(), start + part.end())
+
+
+def _without_leading_zeros(code: str) -> str:
+    return re.sub(r"(?<=[a-z])0+(?=[0-9])", "", code)
+
+
+def _han_terms(run: str, start: int) -> Iterator[Term]:
+    if len(run) == 1:
+        yield Term(run, start, start + 1)
+    for i in range(len(run) - 1):
+        yield Term(run[i : i + 2], start + i, start + i + 2)
+
+
+@functools.lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """The Snowball English stem of a folded word."""
+    return str(_stemmer().stemWord(word))
+
+
+def folded_terms(folded: str) -> list[Term]:
+    """Every term of an already folded text, in order. Letters and digits with a space between
+    (`e 04`) also make the code they are (`e04`), as callers and speech recognition write it."""
+    found: list[Term] = []
+    last_letters: re.Match[str] | None = None
+    for match in _RUN.finditer(folded):
+        kind, run, start = match.lastgroup, match.group(), match.start()
+        if kind == "han":
+            found.extend(_han_terms(run, start))
+        elif kind == "other":
+            found.append(Term(run, start, match.end()))
+        else:
+            found.extend(_word_terms(run, start))
+            if last_letters and run.isdigit() and start - last_letters.end() == 1 and folded[start - 1] == " ":
+                joined = last_letters.group() + run
+                found.append(Term(_without_leading_zeros(joined), last_letters.start(), match.end()))
+        last_letters = match if kind == "word" and run.isalpha() and len(run) <= 3 else None
+    return found
+
+
+def terms(text: str) -> list[str]:
+    """The terms of a text to index, in order, with repeats."""
+    return [term.text for term in folded_terms(fold(text))]
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """A question's terms: `words` are matched whole; `prefix` ('' = none) is the word being typed."""
+
+    words: tuple[str, ...]
+    prefix: str
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.prefix)
+
+
+def query_terms(question: str) -> QueryTerms:
+    """Distinct terms of a question, at most `MAX_QUERY_TERMS`. The last word, when nothing follows
+    it, may still be growing: it is also a prefix. So is a Chinese character that stands alone."""
+    folded = fold(question)
+    found = folded_terms(folded)
+    words = tuple(dict.fromkeys(term.text for term in found))[:MAX_QUERY_TERMS]
+    start = len(folded)
+    while start and folded[start - 1].isascii() and folded[start - 1].isalnum():
+        start -= 1
+    growing = folded[start:]
+    if len(growing) > 1:
+        return QueryTerms(words, growing)
+    alone = found and found[-1].end == len(folded) and len(found[-1].text) == 1 and not found[-1].text.isascii()
+    return QueryTerms(words, found[-1].text if alone else "")
+
+
+def codes(text: str, *, spoken: bool = False) -> frozenset[str]:
+    """Error codes and model numbers in a text, in one spelling: `E-04` and `e4` are both `e4`.
+    `spoken` also takes letters and digits with a space between, as callers say them (`E 04`)."""
+    folded = fold(text)
+    found = {m.group(1) + m.group(2) for m in _CODE.finditer(folded)}
+    if spoken:
+        found |= {m.group(1) + m.group(2) for m in _SPOKEN_CODE.finditer(folded)}
+    return frozenset(_without_leading_zeros(code) for code in found)
+
+
+def marks(text: str, question: str) -> list[tuple[int, int]]:
+    """Where `text` has the question's words: disjoint `[start, end)` in order, for highlighting."""
+    wanted = query_terms(question)
+    folded, places = folded_places(text)
+    spans = sorted(
+        (term.start, term.end)
+        for term in folded_terms(folded)
+        if term.text not in FUNCTION_WORDS
+        and (term.text in wanted.words or (wanted.prefix and term.text.startswith(wanted.prefix)))
+    )
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return [(places[start], places[end - 1] + 1) for start, end in joined]
