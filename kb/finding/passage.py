@@ -27,7 +27,9 @@ class Passage:
 
 
 MAX_SHOWN = 400
-BLOCK_BEHIND = 0.3  # may-decide, never and escalate are shown apart; they are the passage when nothing else is
+# How far a chunk must be better to be shown when it is no answer by its place: may-decide, never and
+# escalate are shown apart, and what stands before the say-line is the customer's problem, not its answer.
+BEHIND = 0.3
 COSINE_SHARE = 0.5  # the rest is the share of the question's terms that the chunk has
 
 
@@ -45,7 +47,8 @@ def choose(
     wanted = _substantial(question)
     shares = _term_shares(folded, wanted)
     scores = _scaled([cosines.get(chunk.id, 0.0) for chunk, _ in answers])
-    behind = [BLOCK_BEHIND if chunk.kind == "block" else 0.0 for chunk, _ in answers]
+    told = min((chunk.span.start for chunk, _ in of["say"]), default=0)
+    behind = [BEHIND if chunk.kind == "block" or chunk.span.start < told else 0.0 for chunk, _ in answers]
     best = max(
         range(len(answers)), key=lambda i: (COSINE_SHARE * scores[i] + (1 - COSINE_SHARE) * shares[i] - behind[i], -i)
     )

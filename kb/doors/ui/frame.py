@@ -8,6 +8,7 @@ import streamlit as st
 
 from kb.i18n import LANGUAGES, nearest_language, say
 
+SWITCH_PLACE = ".st-key-language { position: fixed; top: .6rem; right: 3.5rem; z-index: 999990; width: auto; }"
 NAMES = {"zh": "中文", "en": "English"}
 
 
@@ -26,7 +27,8 @@ def t(key: str, **facts: object) -> str:
 
 
 def language_switch(current: str) -> None:
-    """中文 | English, kept in the address so that a refresh keeps it."""
+    """中文 | English in the header, kept in the address so that a refresh keeps it."""
+    st.html(f"<style>{SWITCH_PLACE}</style>")
     with st.container(horizontal=True, horizontal_alignment="right", key="language"):
         chosen = st.segmented_control(
             t("shell.language"),

