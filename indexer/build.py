@@ -72,7 +72,7 @@ def build(
         same_errors = before and [_refused(e) for e in seen.errors] == list(before.refused)
         if before and not seen.changed and not removed and same_errors:
             return Report(before.generation, False, (), (), tuple(seen.errors), len(seen.kept))
-        name = generation.new_name(at)
+        name = generation.new_name(index, at)
         with generation.workspace(index, name) as work:
             made = _write(work, name, index, before, seen, encoder, cache, at, progress)
             generation.publish(index, work, made)

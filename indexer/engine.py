@@ -404,18 +404,18 @@ class Engine:
         return self._entry(id).article
 
     def chunks(self, article: str) -> Sequence[tuple[Chunk, str]]:
-        if article not in self._texts:
+        known = self._texts.get(article)
+        if known is None:  # another thread may empty the store at any moment
             if len(self._texts) >= MAX_TEXTS:
                 self._texts.clear()
             s, at = self._places[article]
             segment = self.segments[s]
             whole = segment.entries[at].article
-            self._texts[article] = tuple((chunk, shown(whole, chunk)) for chunk in segment.chunks(at))
-        return self._texts[article]
+            known = self._texts[article] = tuple((chunk, shown(whole, chunk)) for chunk in segment.chunks(at))
+        return known
 
     def chunk(self, id: str) -> Chunk:
-        article, _, number = id.rpartition("#")
-        return self.chunks(article)[int(number)][0]
+        return {chunk.id: chunk for chunk, _ in self.chunks(id.rpartition("#")[0])}[id]
 
     # inside
 

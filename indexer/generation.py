@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -33,6 +34,8 @@ from kb.finding import chunks
 from kb.finding.verdict import Calibration, Curve
 
 FORMAT = 1
+
+_POINTER = re.compile(rb"([0-9A-Za-z-]+) ([0-9a-f]{64})\n?\Z")
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,12 @@ class Opened:
 # --- where things are ----------------------------------------------------------------------------
 
 
-def new_name(at: datetime) -> str:
-    """A name no generation has had or will have."""
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+def new_name(index: Path, at: datetime) -> str:
+    """A name no generation has had or will have; after all others in order, whatever the clock does."""
+    newest = max(generations(index), default="")
+    second = max(f"{at.astimezone(UTC):%Y%m%dT%H%M%S}", newest[:15])
+    number = int(newest[16:20], 16) + 1 if newest.startswith(second) else 0
+    return f"{second}-{number:04x}-{secrets.token_hex(4)}"
 
 
 def generations(index: Path) -> list[str]:
@@ -107,12 +113,14 @@ def generations(index: Path) -> list[str]:
 def current(index: Path) -> tuple[str, str] | None:
     """The name and manifest hash `CURRENT` points at, None where nothing was ever published."""
     try:
-        name, _, sha256 = (index / "CURRENT").read_text("ascii").strip().partition(" ")
+        pointer = _POINTER.match((index / "CURRENT").read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise GenerationError("generation_damaged", generation="CURRENT", file="CURRENT") from error
-    return name, sha256
+    if pointer is None:
+        raise GenerationError("generation_damaged", generation="CURRENT", file="CURRENT")
+    return pointer[1].decode(), pointer[2].decode()
 
 
 def read_manifest(index: Path, name: str, sha256: str = "") -> Manifest:
@@ -287,16 +295,16 @@ def open_current(index: Path, before: Engine | None = None) -> Opened:
     Raises GenerationError `index_missing` when nothing was published, or the damage when nothing verifies.
     """
     damaged: list[GenerationError] = []
+    candidates = [(name, "") for name in reversed(generations(index))]
     try:
         pointer = current(index)
     except GenerationError as error:
-        pointer = ("", "")
         damaged.append(error)
-    if pointer is None:
-        raise GenerationError("index_missing")
-    name, sha256 = pointer
-    others = [other for other in reversed(generations(index)) if other != name]
-    for candidate, wanted in [(name, sha256), *((other, "") for other in others if other < name or not name)]:
+    else:
+        if pointer is None:
+            raise GenerationError("index_missing")
+        candidates = [pointer, *(other for other in candidates if other[0] < pointer[0])]
+    for candidate, wanted in candidates:
         try:
             opened = open_named(index, candidate, wanted, before)
             return Opened(opened.engine, opened.manifest, tuple(damaged))

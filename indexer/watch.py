@@ -13,7 +13,8 @@ SETTLE_MS = 200  # an editor writes a file in several steps
 
 class _Articles(DefaultFilter):
     def __call__(self, change: Change, path: str) -> bool:
-        return super().__call__(change, path) and path.endswith((".md", ".toml")) and not Path(path).name.startswith(".")
+        wanted = path.endswith((".md", ".toml")) and not Path(path).name.startswith(".")
+        return wanted and super().__call__(change, path)
 
 
 def changes(folder: Path, stop: threading.Event | None = None) -> Iterator[None]:

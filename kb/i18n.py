@@ -21,7 +21,7 @@ def sentences(language: str) -> Mapping[str, str]:
     return {f"{section}.{key}": text for section, keys in tree.items() for key, text in keys.items()}
 
 
-def say(language: str, key: str, **facts: object) -> str:
+def say(language: str, key: str, /, **facts: object) -> str:
     """The sentence `key` in `language`, with `{fact}` filled in. Raises KeyError for an unknown key."""
     return sentences(language)[key].format(**facts)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import opencc
 import snowballstemmer
 
-VERSION = 1  # a change of any rule below makes every stored term stale: count up
+VERSION = 2  # a change of any rule below makes every stored term stale: count up
 
 # English words that carry no meaning of their own: matched like any other, never highlighted.
 FUNCTION_WORDS = frozenset(
@@ -33,7 +33,7 @@ MAX_QUERY_TERMS = 64
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 # One alternative a script, each a plain run: nothing here can backtrack.
-_RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[a-z0-9]+(?:['’\-_][a-z0-9]+)*)|(?P<other>[^\W_]+)")
+_RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[a-z0-9]+(?:['’\-_][a-z0-9]+)*)|(?P<other>[^\W_a-z0-9{_HAN}]+)")
 _PART = re.compile(r"[a-z]+|[0-9]+")
 _PIECE = re.compile(r"[a-z0-9]+")
 _CODE = re.compile(r"(?<![a-z0-9])([a-z]{1,4})[\-_]?([0-9]{1,5}[a-z]?)(?![a-z0-9])")
@@ -60,10 +60,10 @@ def _stemmer() -> snowballstemmer.stemmer:
 
 
 def _fold_one(char: str) -> str:
-    if char < "\u0250":
+    if char < "\u0250" or "\u1e00" <= char < "\u1f00":
         bare = "".join(c for c in unicodedata.normalize("NFD", char) if not unicodedata.combining(c))
         return bare.lower()
-    if unicodedata.category(char) in ("Cf", "Mn"):  # zero-width characters, stray accents
+    if unicodedata.category(char) in ("Cf", "Mn", "Cs"):  # zero-width characters, stray accents, half characters
         return ""
     if char >= "\u3400":
         return str(_simplified().convert(char)).lower()
@@ -111,9 +111,9 @@ def _word_terms(word: str, start: int) -> Iterator[Term]:
         return
     pieces = [(m.group(), start + m.start(), start + m.end()) for m in _PIECE.finditer(word)]
     end = start + len(word)
-    if "'" in word or "’" in word:  # don't → dont, customer's → customer
+    if "'" in word or "’" in word:  # don't → dont, customer's → customer, E-04's → e-04
         bare = re.sub(r"['’](s\b)?", "", word)
-        yield Term(stem(bare), start, end)
+        yield from (Term(term.text, start, end) for term in _word_terms(bare, start))
         return
     whole = "".join(piece for piece, _, _ in pieces)
     if whole.isalpha():  # air-fryer is also airfryer
@@ -144,6 +144,9 @@ def _han_terms(run: str, start: int) -> Iterator[Term]:
 def stem(word: str) -> str:
     """The Snowball English stem of a folded word."""
     return str(_stemmer().stemWord(word))
+
+
+_FUNCTION_STEMS = frozenset(map(stem, FUNCTION_WORDS))
 
 
 def folded_terms(folded: str) -> list[Term]:
@@ -213,9 +216,9 @@ def marks(text: str, question: str) -> list[tuple[int, int]]:
     wanted = query_terms(question)
     folded, places = folded_places(text)
     spans = sorted(
-        (term.start, term.end)
+        (places[term.start], places[term.end - 1] + 1)  # one character as written may hold several terms: ㏘
         for term in folded_terms(folded)
-        if term.text not in FUNCTION_WORDS
+        if term.text not in _FUNCTION_STEMS
         and (term.text in wanted.words or (wanted.prefix and term.text.startswith(wanted.prefix)))
     )
     joined: list[tuple[int, int]] = []
@@ -224,4 +227,4 @@ def marks(text: str, question: str) -> list[tuple[int, int]]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
             joined.append((start, end))
-    return [(places[start], places[end - 1] + 1) for start, end in joined]
+    return joined

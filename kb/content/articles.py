@@ -39,6 +39,7 @@ CHOICES = {"state": STATES, "audience": AUDIENCES, "governance": GOVERNANCE}
 
 _ID = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
 _LANG = re.compile(r"[a-z]{2,3}(?:-[A-Z][A-Za-z]{1,3})?\Z")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _FENCE = re.compile(r"---[ \t]*\r?\n")
 
 
@@ -121,13 +122,18 @@ class Article:
         """The body's Markdown without its containers: cause, steps, tables."""
         kept, at = [], self.body_start
         for block in self.blocks:
-            kept.append(self.source[at : block.span.start])
-            at = block.span.end
+            kept.append(self.source[at : block.span.start])  # '' for a block inside another
+            at = max(at, block.span.end)
         return "\n".join([*kept, self.source[at:]])
 
     def line_of(self, place: int) -> int:
         """The line (from 1) of a character of `source`."""
         return self.source.count("\n", 0, place) + 1
+
+    def place_of(self, key: str) -> int:
+        """Where a key of the front matter stands in `source`, 0 where it has none."""
+        found = re.search(rf"^[\"']?{key}[\"']?[ \t]*:", self.source[: self.body_start], re.MULTILINE)
+        return found.start() if found else 0
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ def parse(source: str, path: str) -> Article:
         source=source,
         body_start=closing.end(),
         title_span=front.spans["title"][0],
-        question_spans=tuple(front.spans.get("questions", ())),
+        question_spans=tuple(front.spans["questions"]) if values.get("questions") else (),
         blocks=blocks,
         sections=sections,
         paragraphs=paragraphs,
@@ -195,7 +201,7 @@ class _FrontMatter:
         self.spans: dict[str, list[Span]] = {}
         self.lines: dict[str, int] = {}
         try:
-            self._read(iter(yaml.parse(text, Loader=yaml.CBaseLoader)))
+            self._read(self._events(text))
         except yaml.MarkedYAMLError as error:
             line = (error.problem_mark.line if error.problem_mark else 0) + 2
             raise self._error("yaml_broken", line, problem=error.problem or "") from error
@@ -214,15 +220,17 @@ class _FrontMatter:
         """The line of a key in the file, from 1."""
         return self.lines.get(key, 1)
 
+    def _events(self, text: str) -> Iterator[yaml.Event]:
+        for event in yaml.parse(text, Loader=yaml.CBaseLoader):
+            if isinstance(event, yaml.NodeEvent) and event.anchor:
+                raise self._error("yaml_alias", self._line(event))
+            yield event
+
     def _read(self, events: Iterator[yaml.Event]) -> None:
         for event in events:
-            if isinstance(event, (yaml.StreamStartEvent, yaml.DocumentStartEvent)):
-                continue
             if isinstance(event, yaml.MappingStartEvent):
                 self._read_keys(events)
-            elif isinstance(event, (yaml.DocumentEndEvent, yaml.StreamEndEvent)):
-                return
-            else:
+            elif isinstance(event, yaml.NodeEvent):
                 raise self._error("front_matter_not_keys", self._line(event))
 
     def _read_keys(self, events: Iterator[yaml.Event]) -> None:
@@ -244,7 +252,7 @@ class _FrontMatter:
         self, key: str, event: yaml.Event, events: Iterator[yaml.Event]
     ) -> tuple[str | list[str], list[Span]]:
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event), [self._span(event)]
+            return str(event.value), [self._span(event)]
         if not isinstance(event, yaml.SequenceStartEvent):
             raise self._error("value_not_plain", self._line(event), key=key)
         items: list[str] = []
@@ -254,14 +262,10 @@ class _FrontMatter:
                 return items, spans
             if not isinstance(item, yaml.ScalarEvent):
                 raise self._error("value_not_plain", self._line(item), key=key)
-            items.append(self._scalar(item))
-            spans.append(self._span(item))
+            if item.value.strip():
+                items.append(item.value.strip())
+                spans.append(self._span(item))
         raise self._error("yaml_broken", self.lines[key], problem="list")
-
-    def _scalar(self, event: yaml.ScalarEvent) -> str:
-        if event.anchor:
-            raise self._error("yaml_alias", self._line(event))
-        return str(event.value)
 
     def _span(self, event: yaml.ScalarEvent) -> Span:
         quote = 1 if event.style in ("'", '"') else 0
@@ -274,7 +278,7 @@ class _FrontMatter:
         """Each key with its type; empty values count as absent. Raises ArticleError for a wrong one."""
         found: dict[str, object] = {}
         for key, value in self.values.items():
-            if value in ("", "null", "~"):
+            if isinstance(value, str) and value.strip() in ("", "null", "~"):
                 continue
             found[key] = self._typed(key, value)
         for key in REQUIRED:
@@ -286,7 +290,7 @@ class _FrontMatter:
         if key in LISTS:
             if not isinstance(value, list):
                 raise self._error("value_not_list", self.line(key), key=key)
-            return tuple(item.strip() for item in value if item.strip())
+            return tuple(value)
         if isinstance(value, list):
             raise self._error("value_not_text", self.line(key), key=key)
         if key in DATES:
@@ -304,7 +308,7 @@ class _FrontMatter:
 
     def _date(self, key: str, value: str) -> date:
         try:
-            if len(value) != 10:
+            if not _DATE.match(value):  # ISO 8601 has other forms, such as 2026-W47-6
                 raise ValueError(value)
             return date.fromisoformat(value)
         except ValueError as error:
@@ -316,8 +320,9 @@ class _FrontMatter:
 
 @functools.cache
 def parser() -> MarkdownIt:
-    """CommonMark + tables, HTML off (`js-default`), with our four containers."""
-    markdown = MarkdownIt("js-default", {"html": False, "linkify": False})
+    """CommonMark + tables, HTML off (`js-default`), with our four containers. Only blocks are looked for:
+    what stands inside a line is not needed here, and hostile brackets there take quadratic time."""
+    markdown = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("inline")
     for kind in BLOCKS:
         markdown.use(container_plugin, kind)
     return markdown
@@ -334,7 +339,8 @@ def _body(source: str, start: int) -> tuple[tuple[Block, ...], tuple[Section, ..
     def span(first: int, last: int) -> Span:
         return Span(starts[min(first, len(starts) - 1)], starts[min(last, len(starts) - 1)])
 
-    tokens = parser().parse(source[start:].replace("\r\n", "\n"))
+    # a carriage return of its own would be a line to the parser and none to whoever reads the file
+    tokens = parser().parse(source[start:].replace("\r\n", "\n").replace("\r", " "))
     blocks = [_block(token, span, source) for token in tokens if token.type in _OPENINGS]
     leaves = [span(*token.map) for token in tokens if token.map and token.type in _LEAVES and token.level < 64]
     return tuple(blocks), tuple(_sections(tokens, span, len(source))), tuple(_disjoint(leaves))
@@ -343,7 +349,7 @@ def _body(source: str, start: int) -> tuple[tuple[Block, ...], tuple[Section, ..
 _OPENINGS = {f"container_{kind}_open": kind for kind in BLOCKS}
 
 
-_CLOSING = re.compile(r"[ ]{0,3}:{3,}[ \t]*\r?(?:\n|\Z)")
+_CLOSING = re.compile(r"[ \t]*:{3,}[ \t]*\r?(?:\n|\Z)")
 
 
 def _block(token: Token, span: Callable[[int, int], Span], source: str) -> Block:
@@ -351,7 +357,7 @@ def _block(token: Token, span: Callable[[int, int], Span], source: str) -> Block
     opened = span(*(token.map or (0, 0)))
     closing = _CLOSING.match(source, opened.end)  # the parser's range stops before it
     whole = Span(opened.start, closing.end() if closing else opened.end)
-    text = re.sub(r"^[ ]{0,3}:{3,}.*$", "", source[whole.start : whole.end], flags=re.MULTILINE).strip()
+    text = re.sub(r"^[ \t]*:{3,}.*$", "", source[whole.start : whole.end], flags=re.MULTILINE).strip()
     argument = token.info.strip().removeprefix(kind).strip()
     return Block(kind, argument, text, whole)
 
@@ -371,7 +377,7 @@ def _sections(tokens: list[Token], span: Callable[[int, int], Span], end: int) -
         if token.type == "heading_open" and token.map
     ]
     for i, (level, heading, start) in enumerate(headings):
-        close = next((s for deeper, _, s in headings[i + 1 :] if deeper <= level), end)
+        close = next((headings[j][2] for j in range(i + 1, len(headings)) if headings[j][0] <= level), end)
         yield Section(heading, level, Span(start, close))
 
 
@@ -383,8 +389,9 @@ _RULES = (
     (re.compile(r"^[ \t|:\-]+$", re.MULTILINE), ""),
     (re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|\d{1,9}[.)]|>)[ \t]+", re.MULTILINE), ""),
     (re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)"), r"\1"),
-    (re.compile(r"\*{1,3}|~~|`+|(?<![A-Za-z0-9])_{1,3}|_{1,3}(?![A-Za-z0-9])"), ""),
+    (re.compile(r"(?<!\\)(?:\*{1,3}|~~|`+|(?<![A-Za-z0-9])_{1,3}|_{1,3}(?![A-Za-z0-9]))"), ""),
     (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
+    (re.compile(r"[ \t]{2,}"), " "),  # or the next three would try each run of spaces from each of its places
     (re.compile(r"[ \t]*\|[ \t]*$", re.MULTILINE), ";"),
     (re.compile(r"^[ \t]*\|[ \t]*", re.MULTILINE), ""),
     (re.compile(r"[ \t]*\|[ \t]*"), " · "),
@@ -430,5 +437,5 @@ def read_all(folder: Path) -> tuple[list[Article], list[ArticleError]]:
 
 def twice(article: Article, first: str) -> ArticleError:
     """The error of an article whose id another file already has."""
-    line = article.source.count("\n", 0, article.source.find(f"{article.id}")) + 1
+    line = article.line_of(article.place_of("id"))
     return ArticleError("id_twice", file=article.path, line=line, id=article.id, first=first)

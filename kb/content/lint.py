@@ -115,7 +115,7 @@ def twin_alive(article: Article, base: Base) -> Found:
     """Twins name each other and speak different languages."""
     if not article.twin:
         return
-    place = max(article.source.find("twin:"), 0)
+    place = article.place_of("twin")
     twin = base.articles.get(article.twin)
     if twin is None:
         yield "twin_dead", place, {"twin": article.twin}
@@ -128,14 +128,14 @@ def twin_alive(article: Article, base: Base) -> Found:
 def not_expired(article: Article, base: Base) -> Found:
     """An expired article is out of the results; somebody must renew or archive it."""
     if article.state != "archived" and article.valid_until and article.valid_until < base.today:
-        yield "expired", max(article.source.find("valid_until:"), 0), {"day": article.valid_until}
+        yield "expired", article.place_of("valid_until"), {"day": article.valid_until}
 
 
 def review_not_overdue(article: Article, base: Base) -> Found:
     """A fact nobody has looked at since its review day is not a fact."""
     due = article.review_by
     if article.state != "archived" and due and due < base.today and is_valid_on(article, base.today):
-        yield "review_overdue", max(article.source.find("review_by:"), 0), {"day": due}
+        yield "review_overdue", article.place_of("review_by"), {"day": due}
 
 
 def plain_words(article: Article, base: Base) -> Found:
@@ -149,7 +149,7 @@ def products_known(article: Article, base: Base) -> Found:
     if base.catalogue:
         for product in article.products:
             if product not in base.catalogue:
-                yield "product_unknown", max(article.source.find("products:"), 0), {"product": product}
+                yield "product_unknown", article.place_of("products"), {"product": product}
 
 
 def departments_known(article: Article, base: Base) -> Found:

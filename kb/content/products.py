@@ -52,6 +52,11 @@ def _product(code: str, facts: Mapping[str, object]) -> Product:
     aliases = known.pop("aliases", [])
     if not isinstance(aliases, list):
         raise TypeError(f"{code}: aliases")
+    for name in ("name_en", "name_zh", "line"):
+        if not isinstance(known.get(name), str):
+            raise TypeError(f"{code}: {name}")
+    if not isinstance(known.get("discontinued", False), bool):
+        raise TypeError(f"{code}: discontinued")
     return Product(code=code, aliases=tuple(str(alias) for alias in aliases), **known)  # type: ignore[arg-type]
 
 

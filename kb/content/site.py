@@ -79,7 +79,7 @@ def load(folder: Path) -> Site:
             departments=departments,
             slots={slot: dict(labels) for slot, labels in tree.get("slots", {}).items()},
         )
-    except (tomllib.TOMLDecodeError, OSError, KeyError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
+    except (OSError, KeyError, AttributeError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
         raise ArticleError("site_broken", file=FILE, line=1, problem=str(error)) from error
 
 
@@ -96,6 +96,8 @@ def _hours(spans: object) -> Hours:
         first, _, last = str(names).partition("-")
         opens, _, closes = str(span).partition("-")
         start, end = DAYS.index(first), DAYS.index(last or first)
+        if start > end or time(0) != _time(closes) <= _time(opens):  # it would be closed, and nobody told
+            raise ValueError(f"hours: {names} = {span}")
         for day in range(start, end + 1):
             week[day] = (_time(opens), _time(closes))
     return Hours(tuple(week))

@@ -102,6 +102,7 @@ class Desk:
     encoder_state: EncoderState = "warming"
     trouble: KBError | None = None  # what the last background step ran into
     _served: Served | None = None
+    _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _opening: threading.Lock = field(default_factory=threading.Lock)
@@ -111,9 +112,12 @@ class Desk:
         with self._opening:
             before = self._served
             pointer = generation.current(self.settings.index)
-            if before and pointer and pointer[0] == before.opened.manifest.generation:
+            if before and pointer == self._pointer:
                 return before
             opened = generation.open_current(self.settings.index, before.opened.engine if before else None)
+            self._pointer = pointer
+            if opened.damaged:
+                self.trouble = opened.damaged[0]
             if before and opened.manifest.generation == before.opened.manifest.generation:
                 return before
             engine = opened.engine

@@ -19,7 +19,7 @@ from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS, Chunk
 from kb.finding.passage import Passage, choose
 from kb.finding.verdict import Calibration, Verdict, judge, signals
-from kb.people.scope import Scope
+from kb.people.scope import Scope, may_see
 
 Vector = NDArray[np.float32]
 
@@ -165,7 +165,7 @@ def search(
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
     candidates = _candidates(fused, lists, named, index)
     if fold_twins:
-        candidates = _fold(candidates, prefer_lang or text.language(asked), asked.lower())
+        candidates = _fold(candidates, prefer_lang or text.language(asked), asked.lower(), scope, index)
     hits = tuple(_hit(candidate, asked, vector, index) for candidate in candidates[:limit])
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
     measured = signals(list(best_cosines(lists.get("asks", {}), lists.get("answers", {})).values()))
@@ -225,13 +225,13 @@ def fuse(lists: Mapping[str, Sequence[tuple[str, Place]]], weights: Mapping[str,
 
 def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict[str, None]:
     """Articles asked for by id or by error code, in order. A product's model number names no article."""
+    id = asked.lower()
+    if any(item.article == id for item in index.named(id, scope)):
+        return {id: None}
     found: dict[str, None] = {}
-    ranked = index.named(asked.lower(), scope)
     for code in sorted(text.codes(asked, spoken=True)):
         if resolve(catalogue, code) is None:
-            ranked = ranked + index.named(code, scope)
-    for item in ranked:
-        found[item.article] = None
+            found |= dict.fromkeys(item.article for item in index.named(code, scope))
     return found
 
 
@@ -251,8 +251,8 @@ def _candidates(
     ]
 
 
-def _fold(candidates: list[_Candidate], prefer_lang: str, id: str) -> list[_Candidate]:
-    """Twins as one: the better place, in the customer's language where that twin was found too.
+def _fold(candidates: list[_Candidate], prefer_lang: str, id: str, scope: Scope, index: Index) -> list[_Candidate]:
+    """Twins as one: the better place, in the customer's language, whether or not a list had that twin.
 
     An article asked for by its `id` is shown as asked.
     """
@@ -263,7 +263,7 @@ def _fold(candidates: list[_Candidate], prefer_lang: str, id: str) -> list[_Cand
         article = candidate.article
         if article.id in seen:
             continue
-        other = by_id.get(article.twin)
+        other = by_id.get(article.twin) or _twin(article, scope, index)
         seen |= {article.id, article.twin}
         if other is None:
             folded.append(candidate)
@@ -272,6 +272,15 @@ def _fold(candidates: list[_Candidate], prefer_lang: str, id: str) -> list[_Cand
         else:
             folded.append(replace(candidate, twin=other.article.id))
     return folded
+
+
+def _twin(article: Article, scope: Scope, index: Index) -> _Candidate | None:
+    """The same article in the other language where this asker may see it, though no list had it."""
+    try:
+        other = index.article(article.twin)
+    except KeyError:
+        return None
+    return _Candidate(other, 0.0, False, {}) if may_see(scope, other) else None
 
 
 def _speaks(article: Article, lang: str) -> bool:

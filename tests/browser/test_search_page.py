@@ -192,7 +192,9 @@ def test_hostile_words_and_articles_run_nothing_and_fetch_nothing(context: Brows
         "utf-8",
     )
     outside: list[str] = []
-    context.on("request", lambda r: outside.append(r.url) if not r.url.startswith((app.url, "data:", "blob:")) else None)
+    context.on(
+        "request", lambda r: outside.append(r.url) if not r.url.startswith((app.url, "data:", "blob:")) else None
+    )
     page = opened(context, app.url)
     ask(page, "qwertzuiop")
     wait_for(lambda: "hostile-en" in _asked_again(page), 20, "the hostile article is indexed")
@@ -209,7 +211,9 @@ def test_nothing_outside_is_asked_and_nothing_is_written_to_the_console_as_an_er
 ) -> None:
     outside: list[str] = []
     errors: list[str] = []
-    context.on("request", lambda r: outside.append(r.url) if not r.url.startswith((app.url, "data:", "blob:")) else None)
+    context.on(
+        "request", lambda r: outside.append(r.url) if not r.url.startswith((app.url, "data:", "blob:")) else None
+    )
     context.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page = opened(context, app.url)
     ask(page, "router red light")

@@ -1,0 +1,256 @@
+"""How much each list counts: fits `kb.finding.search.WEIGHTS` on the labelled sets under a folder.
+
+    python -m benchmarks.fit DATA_ROOT [--json OUT]
+
+The three lists of every question come once from the product's own index and are scaled by its own
+`fuse`; then every mix of weights in steps of `STEP` is tried. The best is the one with the highest
+mean over sets of nDCG@10, each set counting the same however many questions it has.
+
+What is reported for a set is never fitted on it, nor on a relative of it (`family`): the same texts
+in another language, or another collection about the same thing, would give the answer away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import bench
+from benchmarks.bench import LabelledSet, Progress
+from benchmarks.retrieval import FIT, WORK, Published, everything, published
+from indexer.encoder import SentenceEncoder
+from indexer.vectors import VectorCache
+from kb import text
+from kb.config import settings
+from kb.finding.chunks import ANSWERS, ASKS
+from kb.finding.search import CHUNK_DEPTH, DEPTH, Place, Vector, by_article, fuse
+
+LISTS = ("answers", "asks", "lexical")
+STEP = 0.05
+MAX_QUESTIONS = 500  # of a set
+MAX_DOCUMENTS = 4_000  # of a set, and every gold one
+RANK_CONSTANT = 60  # of reciprocal rank fusion, as its authors and its users set it
+DEPTH_MEASURED = 10
+TIE = 9  # decimals from which on two scores are the same
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question's lists, over the n documents that are in any of them, in id order.
+
+    scaled: (n, 3) each list of `LISTS` scaled to [0, 1] by `fuse`, 0 where absent
+    ranks:  (n, 3) from 1, inf where absent
+    gains:  (n,) grade of each document, 0 where it is not gold
+    ideal:  discounted gain of the best order there could be, > 0
+    """
+
+    scaled: Matrix
+    ranks: Matrix
+    gains: Matrix
+    ideal: float
+
+
+# --- the lists -----------------------------------------------------------------------------------
+
+
+def collect(data: LabelledSet, encoder: SentenceEncoder, cache: VectorCache) -> list[Case]:
+    """A case for each question of a set, from an index that the product built of it."""
+    with published(data, encoder, cache) as base:
+        asked = [text.clean(one.text) for one in data.questions]
+        vectors = encoder.queries(asked)
+        progress = Progress(f"{data.name}: questions")
+        cases = []
+        for question, one, vector in zip(asked, data.questions, vectors, strict=True):
+            cases.append(case(lists_of(question, vector, base), data.gold[one.id]))
+            progress(len(cases), len(asked))
+        return cases
+
+
+def lists_of(asked: str, vector: Vector, base: Published) -> dict[str, dict[str, Place]]:
+    """The lists as `search` makes them, by the ids of the set's documents."""
+    scope = everything()
+    found = {
+        "answers": by_article(base.engine.dense(vector, scope, CHUNK_DEPTH, ANSWERS)),
+        "asks": by_article(base.engine.dense(vector, scope, CHUNK_DEPTH, ASKS)),
+        "lexical": by_article(base.engine.lexical(text.query_terms(asked), scope, DEPTH)),
+    }
+    return {name: {base.document[id]: place for id, place in ranks.items()} for name, ranks in found.items()}
+
+
+def case(lists: Mapping[str, Mapping[str, Place]], grades: Mapping[str, float]) -> Case:
+    """The lists as numbers."""
+    scaled = {name: fuse({name: list(lists[name].items())}, {name: 1.0}) for name in LISTS}
+    ids = sorted({id for ranks in lists.values() for id in ranks})
+    return Case(
+        scaled=np.array([[scaled[name].get(id, 0.0) for name in LISTS] for id in ids]).reshape(len(ids), len(LISTS)),
+        ranks=np.array(
+            [[lists[name][id].rank if id in lists[name] else np.inf for name in LISTS] for id in ids]
+        ).reshape(len(ids), len(LISTS)),
+        gains=np.array([grades.get(id, 0.0) for id in ids]),
+        ideal=float(_discounted(np.array(sorted(grades.values(), reverse=True)[:DEPTH_MEASURED]))),
+    )
+
+
+def _discounted(gains: Matrix) -> Matrix:
+    """Gains in order of rank, each over log2(rank + 1), summed along the first axis."""
+    discounts = 1 / np.log2(np.arange(len(gains)) + 2)
+    return np.asarray(np.tensordot(discounts, gains, axes=1))
+
+
+# --- trying weights ------------------------------------------------------------------------------
+
+
+def simplex(step: float = STEP) -> Matrix:
+    """Every triple of multiples of `step` that sums to 1, (m, 3)."""
+    parts = round(1 / step)
+    triples = [(a, b, parts - a - b) for a in range(parts + 1) for b in range(parts + 1 - a)]
+    return np.array(triples) / parts
+
+
+def ndcg(one: Case, scores: Matrix) -> Matrix:
+    """nDCG@10 in [0, 1] of each column of scores, (n, m) → (m,); ties by id, as in `fuse`."""
+    if not len(one.gains):
+        return np.zeros(scores.shape[1])
+    order = np.argsort(-scores.round(TIE), axis=0, kind="stable")[:DEPTH_MEASURED]
+    return _discounted(one.gains[order]) / one.ideal
+
+
+def weighted(cases: Sequence[Case], weights: Matrix) -> Matrix:
+    """Mean nDCG@10 of a set under each row of weights, (m, 3) → (m,)."""
+    return np.mean([ndcg(one, one.scaled @ weights.T) for one in cases], axis=0)  # type: ignore[no-any-return]
+
+
+def rank_fusion(cases: Sequence[Case]) -> float:
+    """Mean nDCG@10 of a set under reciprocal rank fusion of the three lists."""
+    values = [ndcg(one, (1 / (RANK_CONSTANT + one.ranks)).sum(axis=1, keepdims=True)) for one in cases]
+    return float(np.mean(values))
+
+
+def family(name: str) -> str:
+    """What relatives have in common: `xquad_en` and `xquad_zh` are the same questions twice."""
+    return name.split("_")[0]
+
+
+def best(values: Mapping[str, Matrix], sets: Sequence[str]) -> int:
+    """The row of weights with the highest mean over some sets."""
+    return int(np.argmax(np.mean([values[name] for name in sets], axis=0)))
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+BASELINES: Mapping[str, tuple[float, ...]] = {
+    "answers": (1, 0, 0),
+    "asks": (0, 1, 0),
+    "lexical": (0, 0, 1),
+    "equal weights": (1 / 3, 1 / 3, 1 / 3),
+}
+
+
+def fitted(cases: Mapping[str, Sequence[Case]]) -> dict[str, Any]:
+    """Weights for all sets and, by leaving out each set with its family, what they are worth."""
+    grid = simplex()
+    values = {name: weighted(some, grid) for name, some in cases.items()}
+    everywhere = best(values, list(cases))
+    systems: dict[str, dict[str, float]] = {
+        label: {name: _figure(weighted(some, np.array([row]))[0]) for name, some in cases.items()}
+        for label, row in BASELINES.items()
+    }
+    systems["reciprocal rank fusion"] = {name: _figure(rank_fusion(some)) for name, some in cases.items()}
+    without: dict[str, dict[str, Any]] = {}
+    for name in cases:
+        others = [other for other in cases if family(other) != family(name)]
+        row = best(values, others)
+        without[name] = {"weights": _named(grid[row]), "fitted_on": others, "ndcg@10": _figure(values[name][row])}
+    systems = {"firstcall": {name: one["ndcg@10"] for name, one in without.items()}, **systems}
+    return {
+        "systems": {label: {**each, "mean": _figure(np.mean(list(each.values())))} for label, each in systems.items()},
+        "weights": _named(grid[everywhere]),
+        "sets": list(cases),
+        "without": without,
+        "all_sets": {name: _figure(values[name][everywhere]) for name in cases},
+        "ceiling": {
+            name: {"weights": _named(grid[row]), "ndcg@10": _figure(values[name][row])}
+            for name in cases
+            for row in [best(values, [name])]
+        },
+    }
+
+
+def _figure(value: Any) -> float:
+    return round(float(value), 4)
+
+
+def _named(weights: Matrix) -> dict[str, float]:
+    return {name: round(float(weight), 4) for name, weight in zip(LISTS, weights, strict=True)}
+
+
+def report(found: Mapping[str, Any]) -> str:
+    """A result as a person reads it."""
+    labels = list(found["systems"])
+    header = ["nDCG@10", *labels, "weights without it", "all sets'", "its own"]
+    rows = []
+    for name in found["sets"]:
+        own = found["ceiling"][name]
+        row = [f"{found['systems'][label][name]:.4f}" for label in labels]
+        rows.append(
+            [
+                name,
+                *row,
+                _short(found["without"][name]["weights"]),
+                f"{found['all_sets'][name]:.4f}",
+                f"{own['ndcg@10']:.4f} at {_short(own['weights'])}",
+            ]
+        )
+    rows.append(["mean", *(f"{found['systems'][label]['mean']:.4f}" for label in labels), "", "", ""])
+    return bench.table(header, rows) + f"\nweights of all sets: {found['weights']}"
+
+
+def _short(weights: Mapping[str, float]) -> str:
+    return "/".join(f"{weights[name]:.2f}" for name in LISTS)
+
+
+def collect_all(root: Path) -> dict[str, list[Case]]:
+    """The cases of every labelled set under a folder, small sets first."""
+    folders = [folder for folder in sorted(root.iterdir()) if bench.is_labelled_set(folder)]
+    sets = [bench.read_set(folder).sampled(MAX_QUESTIONS).shortened(MAX_DOCUMENTS) for folder in folders]
+    encoder = SentenceEncoder(settings())
+    with closing(VectorCache(WORK / "vectors.sqlite")) as cache:
+        return {data.name: collect(data, encoder, cache) for data in sorted(sets, key=lambda data: len(data.documents))}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path, metavar="DATA_ROOT", help="folder of labelled sets")
+    parser.add_argument("--json", type=Path, default=FIT, metavar="OUT", help="default: benchmarks/results/fit.json")
+    given = parser.parse_args()
+    if not any(bench.is_labelled_set(folder) for folder in given.root.iterdir()):
+        parser.error(f"no folder under {given.root} has all of {', '.join(bench.FILES)}")
+    return given
+
+
+def main() -> int:
+    given = arguments()
+    try:
+        found = fitted(collect_all(given.root))
+    except KeyboardInterrupt:
+        print("interrupted: nothing written", file=sys.stderr)
+        return 130
+    # `fitted_on` are the sets of `weights`; each figure is of the weights fitted without its set (`without`)
+    bench.write_json(given.json, bench.result("fit", given.root.resolve().name, fitted_on=found["sets"], **found))
+    print(report(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

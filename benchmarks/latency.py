@@ -1,0 +1,341 @@
+"""How long an agent waits: a search, a keystroke, a save, a build.
+
+    python benchmarks/latency.py [--articles 10000] [--searches 300] [--json OUT]
+
+Makes a base of that many distinct articles out of the sample base's own sentences, builds it through
+the product's own build with an empty vector cache, then measures
+    search_*      one search in process, and what it adds to encoding its question
+    keystroke_*   a key pressed in Chromium → the row of that very question painted
+    save_s        a file saved → found by the running app
+    build_per_s   texts embedded a second by the build, beside the raw encoder's own rate (`encoder`)
+Every timed question is new to the process that answers it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+from bench import ROOT, machine, result, table, write_json
+
+from indexer import generation
+from indexer.build import build
+from indexer.encoder import SentenceEncoder
+from indexer.vectors import VectorCache
+from kb.config import settings
+from kb.content import products
+from kb.content.articles import Article, plain, read_all
+from kb.finding.chunks import cut, embedded
+from kb.finding.search import search
+from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope
+
+SEED = 7
+RAW_SAMPLE = 4_000  # texts the raw encoder's rate is taken on: a slice of the same ones
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+# --- a base of any size --------------------------------------------------------------------------
+
+
+def sentences(articles: list[Article], lang: str) -> tuple[list[str], list[str]]:
+    """Questions and body sentences of the sample base in one language."""
+    own = [one for one in articles if one.lang == lang]
+    questions = [q for one in own for q in one.questions]
+    bodies = [re.split(r"(?<=[。！？；.!?;])\s*", plain(one.prose)) for one in own]
+    return questions, [s for body in bodies for s in body if 15 <= len(s) <= 220]
+
+
+def write_base(folder: Path, count: int, sample: list[Article]) -> None:
+    """`count` distinct articles, half Chinese: real sentences in new company, each with a model number of its own."""
+    draw = np.random.default_rng(SEED)
+    pools = {lang: sentences(sample, lang) for lang in ("zh-CN", "en")}
+    folder.mkdir(parents=True)
+    for number in range(count):
+        lang = ("zh-CN", "en")[number % 2]
+        questions, bodies = pools[lang]
+        model = f"LH-{'ABCDEFGHJK'[number % 10]}{1000 + number}"
+        asked = [questions[i] for i in draw.integers(len(questions), size=3)]
+        lines = [bodies[i] for i in draw.integers(len(bodies), size=12)]
+        id = f"made-{number:06d}"
+        front = {"id": id, "title": f"{model} {asked[0][:40]}", "lang": lang, "state": "validated"}
+        head = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items())
+        listed = "\n".join(f"  - {json.dumps(f'{q} {model}', ensure_ascii=False)}" for q in asked)
+        say = f"::: say\n{model}: {lines[0]}\n:::"
+        body = "\n\n".join((f"## {model}", " ".join(lines[1:7]), "## 2", " ".join(lines[7:])))
+        (folder / f"{id}.md").write_text(f"---\n{head}\nquestions:\n{listed}\n---\n\n{say}\n\n{body}\n", "utf-8")
+
+
+def new_questions(sample: list[Article], count: int, seed: int) -> Iterator[str]:
+    """Questions no process has met: two real half-questions joined, with a number."""
+    draw = np.random.default_rng(seed)
+    pools = [sentences(sample, lang)[0] for lang in ("zh-CN", "en")]
+    for number in range(count):
+        pool = pools[number % 2]
+        first, second = (pool[i] for i in draw.integers(len(pool), size=2))
+        yield f"{first[: len(first) * 2 // 3]} {second[: len(second) // 3]} {seed % 97}{number}"
+
+
+# --- in process ----------------------------------------------------------------------------------
+
+
+def percentiles(name: str, ms: list[float]) -> dict[str, float]:
+    """p50 and p95 of some milliseconds, under `name`."""
+    p50, p95 = np.percentile(ms, [50, 95])
+    return {f"{name}p50_ms": round(float(p50), 2), f"{name}p95_ms": round(float(p95), 2)}
+
+
+def everything() -> Scope:
+    """A scope as an agent's: every language of the base."""
+    langs = frozenset({"zh-CN", "en"})
+    anyone, any_product = frozenset({EVERYONE}), frozenset({EVERY_PRODUCT})
+    return Scope(anyone, langs, ANSWERING_STATES, frozenset(GOVERNANCE), any_product, date(2026, 11, 21))
+
+
+def in_process(index: Path, encoder: SentenceEncoder, sample: list[Article], count: int) -> dict[str, float]:
+    """One search after another: whole, its encoding alone (another new question), and the difference."""
+    engine = generation.open_current(index).engine
+    scope = everything()
+    catalogue = products.load(ROOT / "articles")
+    for question in new_questions(sample, 20, 3):
+        search(question, scope, index=engine, encoder=encoder, catalogue=catalogue)
+    whole, encoding, beside = [], [], []
+
+    class Timed:
+        """The encoder with a stopwatch, so that both times are of one search."""
+
+        name, dim = encoder.name, encoder.dim
+
+        def queries(self, texts: list[str]) -> np.ndarray:
+            started = time.perf_counter()
+            rows = encoder.queries(texts)
+            encoding.append(1000 * (time.perf_counter() - started))
+            return rows
+
+        passages = encoder.passages
+
+    for question in new_questions(sample, count, 5):
+        started = time.perf_counter()
+        search(question, scope, index=engine, encoder=Timed(), catalogue=catalogue)  # type: ignore[arg-type]
+        whole.append(1000 * (time.perf_counter() - started))
+        beside.append(whole[-1] - encoding[-1])
+    return {
+        **percentiles("search_", whole),
+        **percentiles("encode_", encoding),
+        **percentiles("search_less_encoder_", beside),
+    }
+
+
+def built(folder: Path, home: Path, encoder: SentenceEncoder) -> dict[str, float]:
+    """Build everything with an empty vector cache; texts a second, beside the raw encoder's on the same texts."""
+    articles, _ = read_all(folder)
+    texts = list(dict.fromkeys(embedded(a, chunk) for a in articles for chunk in cut(a)))
+    slice_ = [texts[i] for i in np.random.default_rng(SEED).permutation(len(texts))[:RAW_SAMPLE]]
+    raw = [_rate(encoder, slice_[: len(slice_) // 2])]
+    cache = VectorCache(home / "vectors.sqlite")
+    spent = 0.0
+
+    class Timed:
+        name, dim, queries = encoder.name, encoder.dim, encoder.queries
+
+        def passages(self, some: list[str]) -> np.ndarray:
+            nonlocal spent
+            started = time.perf_counter()
+            rows = encoder.passages(some)
+            spent += time.perf_counter() - started
+            return rows
+
+    def step(done: int, total: int) -> None:
+        print(f"\rembedding {done}/{total}", end="", file=sys.stderr, flush=True)
+
+    started = time.perf_counter()
+    build(folder, home / "index", Timed(), cache, at=datetime.now(UTC), progress=step)  # type: ignore[arg-type]
+    whole = time.perf_counter() - started
+    cache.close()
+    raw.append(_rate(encoder, slice_[len(slice_) // 2 :]))
+    return {
+        "texts": float(len(texts)),
+        "build_s": round(whole, 1),
+        "build_per_s": round(len(texts) / whole, 1),
+        "embedding_share": round(spent / whole, 4),
+        "raw_per_s": round(float(np.mean(raw)), 1),
+        "build_to_raw": round(len(texts) / whole / float(np.mean(raw)), 4),
+    }
+
+
+def _rate(encoder: SentenceEncoder, texts: list[str]) -> float:
+    """Texts a second of the raw sentence-transformers model on these texts, in one call as its documents show."""
+    started = time.perf_counter()
+    encoder.raw(texts)
+    return len(texts) / (time.perf_counter() - started)
+
+
+# --- the running app -----------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def wait(condition: Callable[[], bool], seconds: float) -> float:
+    """Seconds until a condition holds, looking every 10 ms."""
+    started = time.perf_counter()
+    while not condition():
+        if time.perf_counter() - started > seconds:
+            raise TimeoutError(f"not within {seconds} s")
+        time.sleep(0.01)
+    return time.perf_counter() - started
+
+
+def asked(url: str, question: str) -> list[str]:
+    """Ids that the running app finds."""
+    body = json.dumps({"q": question}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/api/search", body), timeout=10) as answer:
+        return [hit["article"] for hit in json.load(answer)["hits"]]
+
+
+def saved(url: str, folder: Path, count: int = 10) -> dict[str, float]:
+    """A new article saved → found by the running app: seconds, the middle one and the worst."""
+    seconds = []
+    for number in range(count):
+        word = f"zyxkettle{number}q"
+        text = f"---\nid: {word}\ntitle: {word} descaling\nlang: en\nstate: validated\n---\n\nBoil it once.\n"
+        path = folder / f"{word}.md"
+        path.write_text(text, "utf-8")
+        seconds.append(wait(lambda w=word: w in asked(url, w), 60))
+    return {"save_p50_s": round(float(np.median(seconds)), 2), "save_max_s": round(max(seconds), 2)}
+
+
+TYPE = """async (words) => {
+  const shadows = [...document.querySelectorAll('*')].map((node) => node.shadowRoot);
+  const root = shadows.find((shadow) => shadow?.querySelector('#q')) ?? document;
+  const box = root.querySelector('#q'), list = root.querySelector('#list');
+  const painted = (want) => new Promise((done) => {
+    const check = () => {
+      if (list.dataset.q !== want || !list.querySelector('.row')) return false;
+      requestAnimationFrame(() => { // the message is handled after the frame is painted
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => done(performance.now());
+        channel.port2.postMessage(0);
+      });
+      return true;
+    };
+    if (check()) return;
+    const seen = new MutationObserver(() => { if (check()) seen.disconnect(); });
+    seen.observe(list, { attributes: true, childList: true });
+  });
+  const ms = [];
+  for (const word of words) {
+    const started = performance.now();
+    box.value = word;
+    box.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    ms.push(await painted(word) - started);
+    await new Promise((rest) => setTimeout(rest, 60));
+  }
+  return ms;
+}"""
+
+
+def typed(url: str, sample: list[Article], count: int) -> dict[str, float]:
+    """A key pressed → that question's rows painted, in Chromium: questions grow a few characters a time."""
+    from playwright.sync_api import sync_playwright
+
+    growing: list[str] = []
+    for question in new_questions(sample, count, 11):
+        growing += [question[:n] for n in range(6, len(question) + 1, 4)]
+    growing = [w.rstrip() for w in growing]
+    words = list(dict.fromkeys(itertools.islice(growing, count)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        page = browser.new_page(locale="en-US", viewport={"width": 1366, "height": 900})
+        page.goto(url)
+        page.locator("#q").wait_for(timeout=60_000)
+        page.wait_for_timeout(2_000)
+        page.evaluate(TYPE, [f"warm {n} router" for n in range(20)])
+        ms = page.evaluate(TYPE, words)
+        browser.close()
+    return percentiles("keystroke_", ms)
+
+
+def in_app(folder: Path, home: Path, sample: list[Article], count: int) -> dict[str, float]:
+    """Start the app on the base and use it."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+    env |= {"KB_PORT": str(port), "KB_ARTICLES": str(folder), "KB_HOME": str(home)}
+    started = time.perf_counter()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    app = subprocess.Popen([sys.executable, "-m", "kb", "serve"], cwd=ROOT, env=env, **quiet)
+    try:
+
+        def health() -> dict[str, object]:
+            try:
+                with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:
+                    return dict(json.load(answer))
+            except OSError:
+                return {}
+
+        wait(lambda: health().get("ok") is True and bool(asked(url, "router")), 120)
+        first = time.perf_counter() - started
+        wait(lambda: health().get("encoder") == "ready", 120)
+        warm = time.perf_counter() - started
+        time.sleep(5)  # the first look at the articles
+        figures = {"first_answer_s": round(first, 2), "warm_s": round(warm, 2)}
+        return figures | typed(url, sample, count) | saved(url, folder)
+    finally:
+        app.terminate()
+        app.wait(timeout=20)
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, default=10_000)
+    parser.add_argument("--searches", type=int, default=300)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    configured = settings()
+    sample, _ = read_all(configured.articles)
+    encoder = SentenceEncoder(replace(configured))
+    encoder.queries(["warm"])
+    with tempfile.TemporaryDirectory(prefix="firstcall-") as work:
+        folder, home = Path(work) / "articles", Path(work) / "home"
+        write_base(folder, options.articles, sample)
+        for file in ("_products.toml", "_site.toml"):
+            (folder / file).write_text((configured.articles / file).read_text("utf-8"), "utf-8")
+        home.mkdir()
+        (home / "model").symlink_to(configured.home / "model")
+        figures = {"articles": float(options.articles)} | built(folder, home, encoder)
+        figures |= in_process(home / "index", encoder, sample, options.searches)
+        figures |= in_app(folder, home, sample, options.searches)
+    raw = {"passages_per_s": figures.pop("raw_per_s")}
+    raw |= {name.removeprefix("encode_"): figures.pop(name) for name in list(figures) if name.startswith("encode_")}
+    systems = {"firstcall": figures, "encoder": raw}
+    print(table(["figure", "firstcall"], [[name, value] for name, value in figures.items()]))
+    print(table(["figure", "encoder alone"], [[name, value] for name, value in raw.items()]))
+    print(machine())
+    if options.json:
+        write_json(options.json, result("latency", f"{options.articles} made articles", systems, []))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Fixtures that more than one test file needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kb.config import settings
+from tests.small_base import SmallBase
+
+if TYPE_CHECKING:
+    from indexer.encoder import SentenceEncoder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> SmallBase:
+    """An empty knowledge base with the hash encoder."""
+    return SmallBase(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def real_encoder() -> SentenceEncoder:
+    """The encoder of the settings, unpacked into their home once. Loading it takes seconds: mark with `encoder`."""
+    from indexer.encoder import SentenceEncoder
+
+    return SentenceEncoder(settings())

@@ -1,0 +1,178 @@
+"""`/api/search` from outside: the right answer, the right refusal, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from kb.config import ROOT, Settings
+from kb.doors import wiring
+from kb.doors.api import MAX_BODY, routes
+from tests.fake_encoder import HashEncoder
+
+KEYS = {"query", "verdict", "probability", "hits", "took_ms", "generation", "complete", "encoder"}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> wiring.Desk:
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(ROOT / "articles", home / "articles")
+    settings = Settings(articles=home / "articles", home=home)
+    encoder = HashEncoder()
+    wiring.build(settings, encoder)
+    desk = wiring.Desk(settings, encoder=encoder, encoder_state="ready")
+    desk.open()
+    return desk
+
+
+@pytest.fixture()
+def client(desk: wiring.Desk) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=routes(desk))) as client:
+        yield client
+
+
+def search(client: TestClient, **body: object) -> dict[str, object]:
+    answer = client.post("/api/search", json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_an_answer_has_the_documented_shape_and_values(client: TestClient, desk: wiring.Desk) -> None:
+    answer = search(client, q="refund to an expired card", limit=1)
+    assert set(answer) == KEYS
+    assert answer["query"] == "refund to an expired card"
+    assert answer["generation"] == desk.served.opened.manifest.generation  # type: ignore[union-attr]
+    assert answer["complete"] is True
+    hit = answer["hits"][0]  # type: ignore[index]
+    article = desk.read("refund-expired-card-en")
+    assert article is not None
+    assert hit["article"] == "refund-expired-card-en"
+    assert hit["title"] == article.title
+    assert hit["say"] == article.say
+    assert hit["twin"] == "refund-expired-card-zh"
+    start, end = hit["passage"]["start"], hit["passage"]["end"]
+    first_word = hit["passage"]["text"].replace("… ", "").split()[0]
+    assert first_word in article.source[start:end]
+    marked = [article.title[a:b] for a, b in hit["marks"]["title"]]
+    assert marked == ["Refund", "expired", "card"]
+
+
+def test_the_answer_is_in_the_customers_language(client: TestClient) -> None:
+    assert search(client, q="退款多久到账")["hits"][0]["article"] == "refund-times-zh"  # type: ignore[index]
+    in_english = search(client, q="退款多久到账", prefer_lang="en")["hits"][0]  # type: ignore[index]
+    assert (in_english["article"], in_english["twin"]) == ("refund-times-en", "refund-times-zh")
+
+
+def test_language_and_product_narrow(client: TestClient) -> None:
+    only_zh = search(client, q="refund", lang="zh", limit=50)["hits"]
+    assert {hit["lang"] for hit in only_zh} == {"zh-CN"}  # type: ignore[index,union-attr]
+    hits = search(client, q="charging", product="扫地机 V7", limit=50)["hits"]
+    named = {product for hit in hits for product in hit["products"]}  # type: ignore[index,union-attr]
+    assert "LH-V7" in named
+    assert all("LH-V7" in hit["products"] or not hit["products"] for hit in hits)  # type: ignore[index,union-attr]
+
+
+def test_why_is_told_on_request(client: TestClient) -> None:
+    plain = search(client, q="E-04", limit=1)["hits"][0]  # type: ignore[index]
+    assert "why" not in plain
+    told = search(client, q="E-04", limit=1, why=True)["hits"][0]  # type: ignore[index]
+    assert told["named"] is True
+    assert set(told["why"]) <= {"answers", "asks", "lexical"}
+    assert told["why"]["lexical"]["score"] > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("", "request_not_json"),
+        ("[]", "request_unknown_field"),
+        ("{", "request_not_json"),
+        ("[" * 50_000, "request_not_json"),
+        ('{"q": 1}', "request_wrong_type"),
+        ('{"q": "a", "limit": true}', "request_wrong_type"),
+        ('{"q": "a", "limit": 0}', "request_limit"),
+        ('{"q": "a", "limit": 51}', "request_limit"),
+        ('{"q": "a", "teams": ["*"]}', "request_unknown_field"),
+        ('{"q": ""}', "question_empty"),
+        ('{"q": "  \\u0000\\u200b "}', "question_empty"),
+        ('{"q": "a", "product": "no such thing"}', "product_unknown"),
+        (json.dumps({"q": "a" * (MAX_BODY + 1)}), "request_too_large"),
+    ],
+)
+def test_a_bad_request_gets_one_sentence_in_the_askers_language(client: TestClient, body: str, code: str) -> None:
+    for language, beginning in (("en-US", "A"), ("zh-CN", "")):
+        answer = client.post("/api/search", content=body, headers={"accept-language": language})
+        assert answer.status_code == 400
+        told = answer.json()
+        assert told["error"] == code
+        is_chinese = any("\u4e00" <= char <= "\u9fff" for char in told["message"])
+        assert is_chinese == (language == "zh-CN"), (beginning, told)
+        assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "x" * 10_000,
+        "退款" * 5_000,
+        "😀😀😀",
+        "\x00\x1b[31mrefund\x07",
+        "\ud800 refund",
+        "' OR 1=1 -- \" AND title:*",
+        "((((" * 500,
+        "- / ? * [a-z]",
+        "a" * 60 + " " + "(?:a+)+$" * 100,
+    ],
+)
+def test_any_question_is_answered(client: TestClient, question: str) -> None:
+    body = json.dumps({"q": question})
+    answer = client.post("/api/search", content=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["verdict"] in ("found", "maybe", "missing")
+
+
+def test_a_search_is_no_get_so_that_no_words_reach_an_address(client: TestClient) -> None:
+    assert client.get("/api/search?q=refund").status_code == 405
+
+
+def test_answers_are_not_stored_on_the_way(client: TestClient) -> None:
+    assert client.post("/api/search", json={"q": "refund"}).headers["cache-control"] == "no-store"
+
+
+def test_an_encoder_that_fails_costs_the_vectors_never_the_answer(desk: wiring.Desk) -> None:
+    class Broken(HashEncoder):
+        def queries(self, texts: object) -> object:  # type: ignore[override]
+            raise RuntimeError("out of memory")
+
+    broken = wiring.Desk(desk.settings, encoder=Broken(), encoder_state="ready")  # type: ignore[arg-type]
+    broken.open()
+    with TestClient(Starlette(routes=routes(broken))) as client:
+        answer = search(client, q="refund to an expired card")
+    assert answer["complete"] is False
+    assert answer["hits"][0]["article"] == "refund-expired-card-en"  # type: ignore[index]
+
+
+def test_vectors_of_another_model_are_not_compared(desk: wiring.Desk) -> None:
+    other = wiring.Desk(desk.settings, encoder=HashEncoder("another:model"), encoder_state="ready")
+    other.open()
+    assert other.ask("refund to an expired card").complete is False
+
+
+def test_without_an_index_it_says_what_to_run(tmp_path: Path) -> None:
+    empty = wiring.Desk(Settings(articles=tmp_path, home=tmp_path / "home"))
+    with TestClient(Starlette(routes=routes(empty))) as client:
+        answer = client.post("/api/search", json={"q": "refund"}, headers={"accept-language": "en"})
+        assert answer.status_code == 503
+        assert answer.json()["message"] == "There is no index yet. Run: python -m indexer build"
+        assert client.get("/healthz").status_code == 503
+
+
+def test_health_names_the_generation(client: TestClient, desk: wiring.Desk) -> None:
+    told = client.get("/healthz").json()
+    assert told == {"ok": True, "generation": desk.open().opened.manifest.generation, "encoder": "ready"}

@@ -1,0 +1,141 @@
+"""Settings come from `KB_*` alone, are typed, and a wrong one is told at once."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from kb.config import CHOICES, ROOT, Settings, settings
+from kb.errors import SettingError
+from kb.i18n import LANGUAGES, explain
+
+
+def refused(env: dict[str, str]) -> SettingError:
+    """The error these variables are refused with."""
+    with pytest.raises(SettingError) as caught:
+        settings(env)
+    return caught.value
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert settings({}) == Settings(
+        articles=ROOT / "articles",
+        home=ROOT / "var",
+        model="multilingual-e5-small",
+        precision="auto",
+        query_prompt="auto",
+        passage_prompt="auto",
+        host="127.0.0.1",
+        port=8501,
+        keep=3,
+        language="auto",
+    )
+
+
+def test_the_root_is_the_folder_of_the_app() -> None:
+    assert (ROOT / "app.py").is_file()
+
+
+def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
+    env = {
+        "KB_ARTICLES": str(tmp_path / "articles"),
+        "KB_HOME": str(tmp_path / "home"),
+        "KB_MODEL": "intfloat/multilingual-e5-base",
+        "KB_PRECISION": "fp32",
+        "KB_QUERY_PROMPT": "query: ",
+        "KB_PASSAGE_PROMPT": "",
+        "KB_HOST": "0.0.0.0",
+        "KB_PORT": "8600",
+        "KB_KEEP": "5",
+        "KB_LANGUAGE": "zh",
+    }
+    assert settings(env) == Settings(
+        articles=tmp_path / "articles",
+        home=tmp_path / "home",
+        model="intfloat/multilingual-e5-base",
+        precision="fp32",
+        query_prompt="query: ",
+        passage_prompt="",
+        host="0.0.0.0",
+        port=8600,
+        keep=5,
+        language="zh",
+    )
+    assert {f"KB_{field.name.upper()}" for field in fields(Settings)} == set(env)
+
+
+def test_the_index_lies_in_the_home_folder(tmp_path: Path) -> None:
+    assert settings({"KB_HOME": str(tmp_path)}).index == tmp_path / "index"
+
+
+def test_other_variables_are_not_read() -> None:
+    assert settings({"PATH": "/bin", "KBX": "1", "kb_port": "1", "PORT": "1"}) == Settings()
+
+
+def test_a_folder_may_be_in_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert settings({"KB_ARTICLES": "~/知识库"}).articles == tmp_path / "知识库"
+
+
+def test_a_relative_folder_is_relative_to_where_the_program_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings({"KB_HOME": "data/../var"}).home == tmp_path / "var"
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    error = refused({"KB_ARTICLE": "/srv/articles"})
+    assert error.code == "setting_unknown"
+    assert error.facts == {
+        "name": "KB_ARTICLE",
+        "known": "KB_ARTICLES, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_MODEL, KB_PASSAGE_PROMPT, KB_PORT, "
+        "KB_PRECISION, KB_QUERY_PROMPT",
+    }
+
+
+@pytest.mark.parametrize("value", ["", "80a", "-1", "8.5", " 8501", "1e3", "８５０１", "²"])
+def test_a_port_that_is_no_whole_number_is_refused(value: str) -> None:
+    error = refused({"KB_PORT": value})
+    assert (error.code, error.facts) == ("setting_not_a_number", {"name": "KB_PORT", "value": value})
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_fewer_than_two_generations_are_refused(value: str) -> None:
+    error = refused({"KB_KEEP": value})
+    assert (error.code, error.facts) == ("setting_too_small", {"name": "KB_KEEP", "value": value, "least": 2})
+
+
+def test_two_generations_are_enough() -> None:
+    assert settings({"KB_KEEP": "2"}).keep == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        ("KB_PRECISION", "int8", "auto, bf16, fp32"),
+        ("KB_LANGUAGE", "zh-CN", "auto, en, zh"),
+        ("KB_LANGUAGE", "", "auto, en, zh"),
+    ],
+)
+def test_a_value_outside_its_choices_is_refused(name: str, value: str, choices: str) -> None:
+    error = refused({name: value})
+    assert (error.code, error.facts) == ("setting_not_a_choice", {"name": name, "value": value, "choices": choices})
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in CHOICES for value in sorted(CHOICES[name])])
+def test_each_choice_is_taken(name: str, value: str) -> None:
+    assert getattr(settings({f"KB_{name.upper()}": value}), name) == value
+
+
+def test_settings_do_not_change_while_the_program_runs() -> None:
+    with pytest.raises(FrozenInstanceError):
+        settings({}).port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("env", [{"KB_X": "1"}, {"KB_PORT": "x"}, {"KB_KEEP": "0"}, {"KB_PRECISION": "x"}])
+def test_a_refusal_names_the_setting_in_both_languages(env: dict[str, str], language: str) -> None:
+    assert next(iter(env)) in explain(language, refused(env))
