@@ -12,13 +12,31 @@ import streamlit as st
 
 from kb.doors.api import routes
 from kb.doors.wiring import desk
+from kb.errors import SettingError
 
 HERE = Path(__file__).parent
+
+# What .streamlit/config.toml must have said: without these the app is slow, or tells strangers too much.
+OPTIONS = {
+    "runner.postScriptGC": False,
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "server.fileWatcherType": "none",
+}
+
+
+def check_options() -> None:
+    """Raises SettingError when Streamlit did not read our configuration."""
+    for name, wanted in OPTIONS.items():
+        found = st.get_option(name)
+        if found != wanted:
+            raise SettingError("option_not_set", name=name, wanted=wanted, found=found)
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Open the index before the first request, load the encoder beside it, and stop both at the end."""
+    check_options()
     here = desk()
     here.start()
     try:

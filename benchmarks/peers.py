@@ -213,7 +213,7 @@ class Haystack:
         prompts = json.loads((model_dir / "config_sentence_transformers.json").read_text("utf-8")).get("prompts", {})
         query_prefix, passage_prefix = prompts.get("query", ""), prompts.get("document", "")
         common = {"model": str(model_dir), "model_kwargs": model_arguments(), "progress_bar": False}
-        store = InMemoryDocumentStore(embedding_similarity_function="cosine", return_embedding=False)
+        store = InMemoryDocumentStore(embedding_similarity_function="cosine")
         self._index(corpus, store, {**common, "prefix": passage_prefix}, cache)
         self._pipeline = Pipeline()
         self._pipeline.add_component("embedder", SentenceTransformersTextEmbedder(**common, prefix=query_prefix))

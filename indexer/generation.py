@@ -192,6 +192,8 @@ def publish(index: Path, folder: Path, manifest: Manifest) -> Manifest:
     Returns the manifest with `files` filled in. Raises GenerationError when what was written does
     not verify; nothing has changed then.
     """
+    for lock in folder.rglob(".tantivy-*.lock"):  # left by whoever opened it, no part of it
+        lock.unlink()
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     listed = {name: _hash_and_sync(path) for name, path in files.items()}
     whole = Manifest(**{**_shallow(manifest), "files": listed})

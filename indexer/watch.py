@@ -9,6 +9,7 @@ from pathlib import Path
 from watchfiles import Change, DefaultFilter, watch
 
 SETTLE_MS = 200  # an editor writes a file in several steps
+STOP_MS = 500  # how soon `stop` is seen
 
 
 class _Articles(DefaultFilter):
@@ -19,5 +20,6 @@ class _Articles(DefaultFilter):
 
 def changes(folder: Path, stop: threading.Event | None = None) -> Iterator[None]:
     """Once each time files under `folder` have changed and come to rest, until `stop` is set."""
-    for _ in watch(folder, watch_filter=_Articles(), debounce=SETTLE_MS, stop_event=stop, raise_interrupt=False):
+    options = {"debounce": SETTLE_MS, "rust_timeout": STOP_MS, "raise_interrupt": False}
+    for _ in watch(folder, watch_filter=_Articles(), stop_event=stop, **options):  # type: ignore[arg-type]
         yield None

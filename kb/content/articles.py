@@ -110,7 +110,8 @@ class Article:
     @property
     def say(self) -> str:
         """The sentence to say, as plain text, '' where the article has none."""
-        return " ".join(plain(block.text) for block in self.blocks if block.kind == "say")
+        spoken = [plain(block.text) for block in self.blocks if block.kind == "say"]
+        return " ".join(text for text in spoken if text)
 
     @property
     def slots(self) -> tuple[str, ...]:

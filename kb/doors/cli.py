@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
+import webbrowser
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,22 +172,22 @@ def _finding_row(one: ArticleError | lint.Finding, language: str) -> dict[str, A
 
 # --- serve ---------------------------------------------------------------------------------------
 
+OPEN_AFTER = 2.0  # seconds the server is given before a browser looks for it
+
 
 @main.command()
 @click.option("--open", "open_browser", is_flag=True, help="Open the app in a browser.")
 def serve(open_browser: bool) -> None:
-    """Serve the app on KB_HOST and KB_PORT (127.0.0.1:8501)."""
+    """Serve the app on KB_HOST and KB_PORT (127.0.0.1:8501). A browser opens only where there is a screen."""
 
     def command(context: _Context) -> int:
-        import webbrowser
-
         import uvicorn
 
         host, port = context.settings.host, context.settings.port
         url = f"http://{host}:{port}"
         click.echo(context.say("cli.serving", url=url))
-        if open_browser:
-            webbrowser.open(url)
+        if open_browser and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            threading.Timer(OPEN_AFTER, webbrowser.open, [url]).start()
         uvicorn.run("app:app", host=host, port=port, log_level="warning", access_log=False, server_header=False)
         return 0
 
