@@ -244,7 +244,7 @@ def _curve(
     absent: list[verdict.Signals] = []
     vectors = encoder.queries([one.questions[i] for one, i in asked])
     for (one, i), vector in zip(asked, vectors, strict=True):
-        own = f"{one.id}#{1 + i}"  # the title is chunk 0
+        own = next(chunk.id for chunk, _ in engine.chunks(one.id) if chunk.span == one.question_spans[i])
         lists = [engine.dense(vector, scope, CHUNK_DEPTH, kinds) for kinds in (ASKS, ANSWERS)]
         there = [by_article(hit for hit in hits if hit.chunk != own) for hits in lists]
         gone = [{id: p for id, p in ranks.items() if id not in (one.id, one.twin)} for ranks in there]

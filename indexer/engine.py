@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from kb import text
 from kb.content.articles import Article, Block, Section, Span
 from kb.errors import GenerationError
-from kb.finding.chunks import ANSWERS, ASKS, KINDS, Chunk, cut, shown
+from kb.finding.chunks import ANSWERS, ASKS, KINDS, Chunk, asks_by_title, cut, shown
 from kb.finding.search import Ranked, Vector
 from kb.finding.verdict import Calibration
 from kb.people.scope import Scope, may_see
@@ -234,7 +234,8 @@ def write_lexical(folder: Path, added: Iterable[Entry], removed: Iterable[int]) 
         document = tantivy.Document()
         document.add_text("id", entry.article.id)
         document.add_unsigned("number", entry.number)
-        asks = text.terms("\n".join((entry.article.title, *entry.article.questions)))
+        title = (entry.article.title,) if asks_by_title(entry.article) else ()
+        asks = text.terms("\n".join((*title, *entry.article.questions)))
         document.add_text("asks", " ".join(asks))
         document.add_text("text", " ".join(asks + text.terms(entry.article.body)))
         writer.add_document(document)
@@ -348,18 +349,20 @@ class Engine:
         return tuple(sorted(self._places))
 
     def finds_itself(self) -> bool:
-        """Whether the first article is the nearest to the vector of its own title, and has its own words."""
+        """Whether a vector of the first article is its own nearest in each field, and its title's words find it."""
         if not self._places:
             return True
         id = self.ids[0]
         s, at = self._places[id]
         segment = self.segments[s]
-        row = int(np.searchsorted(segment.chunk_rows["asks"], segment.first[at]))
-        field = segment.fields["asks"]
-        vector = field.rows(np.array([row]))[0]
-        nearest = [score for _, score in field.nearest(vector, 1, None)]
-        words = self._words.best(text.query_terms(self.article(id).title), 1, {self._entry(id).number: id})
-        return bool(nearest and nearest[0] > 0.999) and (bool(words) or not text.terms(self.article(id).title))
+        for name, field in segment.fields.items():
+            row = int(np.searchsorted(segment.chunk_rows[name], segment.first[at]))
+            if row < len(field):
+                vector = field.rows(np.array([row]))[0]
+                if not any(score > 0.999 for _, score in field.nearest(vector, 1, None)):
+                    return False
+        terms = text.query_terms(self.article(id).title)
+        return not terms or bool(self._words.best(terms, 1, {self._entry(id).number: id}))
 
     # what the search room asks
 

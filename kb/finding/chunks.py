@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kb.content.articles import Article, Span, plain
 
-VERSION = 1  # a change of what is cut where makes every stored chunk stale: count up
+VERSION = 2  # a change of what is cut where makes every stored chunk stale: count up
 
 KINDS = ("title", "question", "say", "body", "block")
 ASKS = ("title", "question")  # compared with a question as one question with another
@@ -36,7 +36,7 @@ class Chunk:
 
 def cut(article: Article) -> list[Chunk]:
     """The chunks of an article in order: title, questions, say-lines, body with the other blocks in it."""
-    pieces: list[tuple[str, Span]] = [("title", article.title_span)]
+    pieces: list[tuple[str, Span]] = [("title", article.title_span)] if asks_by_title(article) else []
     pieces += [("question", span) for span in article.question_spans]
     says = [block.span for block in article.blocks if block.kind == "say"]
     pieces += [("say", span) for span in says]
@@ -45,6 +45,18 @@ def cut(article: Article) -> list[Chunk]:
         inside = any(block.start <= span.start < block.end for block in others)
         pieces.append(("block" if inside else "body", span))
     return [Chunk(f"{article.id}#{n}", article.id, kind, span) for n, (kind, span) in enumerate(pieces)]
+
+
+def asks_by_title(article: Article) -> bool:
+    """Whether the title says something of its own. A text that came without one bears its own first words;
+    those would count twice, and as a question they are none."""
+    beginning = article.body[: 2 * len(article.title) + 100]
+    return bool(article.title) and not _letters(beginning).startswith(_letters(article.title))
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text, which is what two copies of it share."""
+    return "".join(char for char in plain(text).casefold() if char.isalnum())
 
 
 def shown(article: Article, chunk: Chunk) -> str:
@@ -59,7 +71,7 @@ def shown(article: Article, chunk: Chunk) -> str:
 def embedded(article: Article, chunk: Chunk) -> str:
     """The text a chunk's vector is made from: a body chunk alone would not say what it is about."""
     text = shown(article, chunk)
-    return f"{article.title}\n{text}" if chunk.kind in ("body", "block") and article.title else text
+    return f"{article.title}\n{text}" if chunk.kind in ("body", "block") and asks_by_title(article) else text
 
 
 def _limit(text: str) -> int:

@@ -132,13 +132,13 @@ def test_hours_are_written_by_days(tmp_path: Path, spans: str, week: list[object
         ("Asia/Shanghai", "Asia"),
         ("Asia/Shanghai", "../../etc/passwd"),
         ('"Asia/Shanghai"', "8"),
-        ("mon-fri", "mon-fr"),
-        ("mon-fri", "Monday"),
-        ("mon-fri", "fri-mon"),  # would be closed all week
+        ('mon-fri = "09:00-18:00", sat', 'mon-fr = "09:00-18:00", sat'),
+        ('mon-fri = "09:00-18:00", sat', 'Monday = "09:00-18:00", sat'),
+        ('mon-fri = "09:00-18:00", sat', 'fri-mon = "09:00-18:00", sat'),  # would be closed all week
         ("10:00-24:00", "22:00-06:00"),  # would never be open
         ("10:00-24:00", "10:00-10:00"),
         ("10:00-24:00", "10:00"),
-        ("10:00-24:00", "10-18"),
+        ("10:00-24:00", "9-18"),
         ("10:00-24:00", "10:00-25:00"),
         ('"10:00-24:00"', "10"),
         ('{ mon-fri = "09:00-18:00", sat = "10:00-24:00" }', '"09:00-18:00"'),
