@@ -9,15 +9,20 @@ Every timed text is new to the engine that is timed.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from bench import machine, result, table, write_json
 
+from benchmarks.bench import machine, result, table, write_json
 from indexer.encoder import SentenceEncoder
 from kb.config import settings
 from kb.content.articles import read_all

@@ -9,16 +9,21 @@ asked through `VectorField`, as the product asks it: candidates rescored exactly
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import sqlite3
 import tempfile
 import time
-from pathlib import Path
 
 import faiss
 import numpy as np
-from bench import machine, result, table, write_json
 
+from benchmarks.bench import machine, result, table, write_json
 from indexer import engine
 from indexer.engine import VectorField, vector_index
 from kb.config import settings

@@ -13,6 +13,12 @@ Every timed question is new to the process that answers it.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import itertools
 import json
@@ -20,18 +26,16 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import numpy as np
-from bench import ROOT, machine, result, table, write_json
 
+from benchmarks.bench import ROOT, machine, result, table, write_json
 from indexer import generation
 from indexer.build import build
 from indexer.encoder import SentenceEncoder

@@ -4,6 +4,7 @@
 
 Both get what ours gets: title + text of each document, the same model with its own prompts and precision.
 All else is what the peer's makers recommend for hybrid search; RUN.json says in words what was set.
+Depth is also how much the peer fuses and copies: judge its speed, and its best ranking, at --depth 10 as well.
 Never imported by the product: the peers live in a virtual environment of their own (requirements-peers.txt).
 """
 
@@ -13,6 +14,7 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -134,8 +136,9 @@ class VectorCache:
 
 def unit(rows: Any) -> Vectors:
     """Rows of length 1: a model in bf16 leaves lengths of .9992–1.0009."""
-    matrix = np.asarray(rows, np.float32)
-    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+    matrix: Vectors = np.asarray(rows, np.float32)
+    lengths: Vectors = np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+    return matrix / lengths
 
 
 def precision() -> str:
@@ -170,10 +173,10 @@ class Txtai:
         prompts = self._embeddings.model.model.prompts or {}
         self.settings = {
             "version": f"txtai {version('txtai')}, faiss-cpu {version('faiss-cpu')}",
-            "hybrid": "Embeddings(hybrid=True, content=False), search() with its default weights, 0.5 dense + 0.5 BM25: "
-            "convex combination of cosine and normalised BM25 over the best 10 × depth of each",
-            "bm25": "as hybrid=True sets it: k1 1.2, b 0.75, normalize=True (a score over the lesser of best + average "
-            "and 6 × average), UAX #29 tokens",
+            "hybrid": "Embeddings(hybrid=True, content=False), search() with its default weights: 0.5 cosine + 0.5 "
+            "normalised BM25, a convex combination over the best 10 * depth of each",
+            "bm25": "as hybrid=True sets it: k1 1.2, b 0.75, normalize=True (score over the lesser of best + average "
+            "and 6 * average), UAX #29 tokens",
             "vectors": "cosine, exact (faiss IDMap,Flat); method 'transformers', which txtai takes for such a path",
             "prompts": f"loaded by txtai from the model: query {prompts.get('query')!r}, data {prompts.get('data')!r}",
             "ties": "equal scores (twin documents) in corpus order",
@@ -185,7 +188,7 @@ class Txtai:
         texts = [document.text for document in corpus]
         rows = cache.vectors(texts, lambda some: self._embeddings.batchtransform(some, "data"))
         ready = dict(zip(texts, rows, strict=True))
-        model.encode = lambda some, category=None: np.stack([ready[text] for text in some])
+        model.encode = lambda some, _category: np.stack([ready[text] for text in some])
         self._embeddings.index((document.id, document.text, None) for document in corpus)
         del model.encode  # queries are encoded by txtai itself
 
@@ -297,7 +300,7 @@ def benchmark(system: str, data_dir: Path, model_dir: Path, depth: int, vectors_
         embedded = cache.embedded
     settings = {
         **peer.settings,
-        "model": f"{model_dir.name}, {precision()}, title + newline + text, cut where the model ends (512 tokens for E5)",
+        "model": f"{model_dir.name}, {precision()}; title + newline + text, cut where the model ends (E5: 512 tokens)",
         "document vectors": f"{embedded} embedded by this run, the others from the cache",
         "libraries": ", ".join(
             f"{name} {version(name)}" for name in ("torch", "transformers", "sentence-transformers")
@@ -330,6 +333,7 @@ def main() -> int:
     given = arguments()
     given.out.parent.mkdir(parents=True, exist_ok=True)
     stay_offline_and_quiet()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped run clears up as an interrupted one does
     with tempfile.TemporaryDirectory(prefix="peers-") as scratch:
         tempfile.tempdir = scratch  # txtai spools vectors to a file that it forgets when interrupted
         try:

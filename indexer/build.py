@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer import generation
-from indexer.engine import Engine, Entry, Segment, Words, write_lexical, write_segment
+from indexer.engine import Engine, Entry, Words, write_lexical, write_segment
 from indexer.generation import Listed, Manifest, Refused
 from indexer.vectors import Progress, VectorCache
 from kb import text
@@ -30,7 +30,8 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Report:
-    """What a build did. `generation` is the current one afterwards; `added` and `removed` are article ids."""
+    """What a build did. `generation` is the current one afterwards; `added` and `removed` are article ids;
+    `anew` says that an index was there but its model or rules were others, so that all was built again."""
 
     generation: str
     published: bool
@@ -38,6 +39,7 @@ class Report:
     removed: tuple[str, ...]
     refused: tuple[ArticleError, ...]
     total: int
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def build(
     another process publishes, GenerationError when what was written does not verify.
     """
     with generation.publisher(index):
-        before = None if full else _before(index, encoder)
+        found = None if full else _before(index)
+        before = found if found and found.fits(encoder.name) else None
         seen = _look(folder, before)
         removed = tuple(sorted(set(before.articles) - set(seen.kept) - set(seen.changed))) if before else ()
         same_errors = before and [_refused(e) for e in seen.errors] == list(before.refused)
@@ -77,19 +80,19 @@ def build(
             made = _write(work, name, index, before, seen, encoder, cache, at, progress)
             generation.publish(index, work, made)
         generation.collect(index, keep)
-        return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles))
+        anew = found is not None and before is None
+        return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles), anew)
 
 
-def _before(index: Path, encoder: Encoder) -> Manifest | None:
-    """The current generation's manifest if its vectors and terms can be built upon, else None."""
+def _before(index: Path) -> Manifest | None:
+    """The current generation's manifest, None where there is none that is whole."""
     try:
         pointer = generation.current(index)
         if pointer is None:
             return None
-        manifest = generation.open_named(index, *pointer).manifest
+        return generation.verified(index, *pointer)
     except GenerationError:
         return None  # damaged: all is built anew
-    return manifest if manifest.fits(encoder.name) else None
 
 
 def _look(folder: Path, before: Manifest | None) -> _Seen:
@@ -176,7 +179,7 @@ def _write_delta(
     base, *deltas = before.segments
     numbers = {one.number for one in made.articles.values()}
     for one in deltas:
-        entries = [e for e in Segment(old / "segments" / one).entries if e.number in numbers] + entries
+        entries = [e for e in generation.segment(old, one).entries if e.number in numbers] + entries
     generation.share(old / "segments" / base, work / "segments" / base)
     delta = f"delta-{made.generation}"
     if entries:
@@ -201,13 +204,13 @@ def _write_base(
     """One segment of everything, and the verdict measured on it."""
     if before:
         numbers = {one.number for one in made.articles.values()}
-        old = index / "generations" / before.generation / "segments"
-        kept = [e for name in before.segments for e in Segment(old / name).entries if e.number in numbers]
+        old = index / "generations" / before.generation
+        kept = [e for name in before.segments for e in generation.segment(old, name).entries if e.number in numbers]
         entries = kept + entries
     write_segment(work / "segments" / made.segments[0], entries, _vectors(entries, encoder, cache, progress))
     write_lexical(work / "lexical", entries, ())
     live = {id: one.number for id, one in made.articles.items()}
-    segment = Segment(work / "segments" / made.segments[0])
+    segment = generation.segment(work, made.segments[0])
     engine = Engine(made.generation, [segment], Words(work / "lexical"), live, None)
     return replace(made, calibration=calibrate(engine, encoder, at))
 

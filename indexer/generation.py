@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from indexer.engine import Engine, Segment, Words
 from kb import text
@@ -201,7 +202,7 @@ def publish(index: Path, folder: Path, manifest: Manifest) -> Manifest:
     _write_synced(folder / "manifest.json", raw)
     for path in [folder, *(p for p in folder.rglob("*") if p.is_dir())]:
         _sync_folder(path)
-    _canary(_engine(folder, whole, None), whole)
+    _canary(_engine(folder, whole), whole)
     os.rename(folder, index / "generations" / manifest.generation)
     _sync_folder(index / "generations")
     point_at(index, manifest.generation, hashlib.sha256(raw).hexdigest())
@@ -264,11 +265,8 @@ def _sync_folder(path: Path) -> None:
 # --- opening -------------------------------------------------------------------------------------
 
 
-def open_named(index: Path, name: str, sha256: str = "", before: Engine | None = None) -> Opened:
-    """One generation, verified. Segments that `before` already holds are taken from it.
-
-    Raises GenerationError when any byte, count or the canary is not what the manifest says.
-    """
+def verified(index: Path, name: str, sha256: str = "") -> Manifest:
+    """The manifest of a generation whose every byte is what it says. Raises GenerationError."""
     manifest = read_manifest(index, name, sha256)
     folder = index / "generations" / name
     if manifest.format != FORMAT:
@@ -281,8 +279,14 @@ def open_named(index: Path, name: str, sha256: str = "", before: Engine | None =
             whole = False
         if not whole:
             raise GenerationError("generation_damaged", generation=name, file=file)
+    return manifest
+
+
+def open_named(index: Path, name: str, sha256: str = "") -> Opened:
+    """One generation, verified. Raises GenerationError when any byte, count or the canary is not as it should be."""
+    manifest = verified(index, name, sha256)
     try:
-        engine = _engine(folder, manifest, before)
+        engine = _engine(index / "generations" / name, manifest)
     except GenerationError:
         raise
     except Exception as error:  # faiss, tantivy and json each fail in their own way
@@ -291,7 +295,7 @@ def open_named(index: Path, name: str, sha256: str = "", before: Engine | None =
     return Opened(engine, manifest)
 
 
-def open_current(index: Path, before: Engine | None = None) -> Opened:
+def open_current(index: Path) -> Opened:
     """The current generation or, where it is damaged, the newest one before it that verifies.
 
     Raises GenerationError `index_missing` when nothing was published, or the damage when nothing verifies.
@@ -308,16 +312,23 @@ def open_current(index: Path, before: Engine | None = None) -> Opened:
         candidates = [pointer, *(other for other in candidates if other[0] < pointer[0])]
     for candidate, wanted in candidates:
         try:
-            opened = open_named(index, candidate, wanted, before)
+            opened = open_named(index, candidate, wanted)
             return Opened(opened.engine, opened.manifest, tuple(damaged))
         except GenerationError as error:
             damaged.append(error)
     raise damaged[0]
 
 
-def _engine(folder: Path, manifest: Manifest, before: Engine | None) -> Engine:
-    held = {segment.name: segment for segment in before.segments} if before else {}
-    segments = [held.get(name) or Segment(folder / "segments" / name) for name in manifest.segments]
+_held: WeakValueDictionary[str, Segment] = WeakValueDictionary()  # segments some generation in use holds
+
+
+def segment(folder: Path, name: str) -> Segment:
+    """A segment of the generation in `folder`; its name is never used again, so one that is in memory serves."""
+    return _held.get(name) or _held.setdefault(name, Segment(folder / "segments" / name))
+
+
+def _engine(folder: Path, manifest: Manifest) -> Engine:
+    segments = [segment(folder, name) for name in manifest.segments]
     live = {id: listed.number for id, listed in manifest.articles.items()}
     return Engine(manifest.generation, segments, Words(folder / "lexical"), live, manifest.calibration)
 

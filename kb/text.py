@@ -207,7 +207,8 @@ def codes(text: str, *, spoken: bool = False) -> frozenset[str]:
     folded = fold(text)
     found = {m.group(1) + m.group(2) for m in _CODE.finditer(folded)}
     if spoken:
-        found |= {m.group(1) + m.group(2) for m in _SPOKEN_CODE.finditer(folded)}
+        spoken_codes = (m for m in _SPOKEN_CODE.finditer(folded) if m.group(1) not in FUNCTION_WORDS)  # not "at 5"
+        found |= {m.group(1) + m.group(2) for m in spoken_codes}
     return frozenset(_without_leading_zeros(code) for code in found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,3 +27,12 @@ def real_encoder() -> SentenceEncoder:
     from indexer.encoder import SentenceEncoder
 
     return SentenceEncoder(settings())
+
+
+@pytest.fixture(scope="session")
+def exact_encoder(real_encoder: SentenceEncoder) -> SentenceEncoder:
+    """The same in fp32, whatever the processor has."""
+    from indexer.encoder import SentenceEncoder
+
+    fp32 = replace(settings(), precision="fp32")
+    return real_encoder if real_encoder.precision == "fp32" else SentenceEncoder(fp32)

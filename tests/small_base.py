@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from indexer import build, generation
-from indexer.engine import Engine
 from indexer.vectors import VectorCache
 from kb.content.articles import Article, parse
 from kb.finding.search import Encoder
@@ -92,5 +91,5 @@ class SmallBase:
         finally:
             cache.close()
 
-    def open(self, before: Engine | None = None) -> generation.Opened:
-        return generation.open_current(self.index, before)
+    def open(self) -> generation.Opened:
+        return generation.open_current(self.index)

@@ -213,6 +213,17 @@ def _own(source: Source) -> Iterator[str]:
         named = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         if named and not node.name.startswith("_") and not ast.get_docstring(node):
             yield f"{source.path}:{node.lineno}: {node.name} is public and has no docstring; say what it promises."
+    if source.module.startswith("kb.") and WINGS.get(_room(source.module)) not in OUTSIDE:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef) and any(_thaws(decorator) for decorator in node.decorator_list):
+                yield f"{source.path}:{node.lineno}: {node.name} is a room's dataclass and not frozen; freeze it."
+
+
+def _thaws(decorator: ast.expr) -> bool:
+    """Whether this decorator makes a dataclass that can be changed."""
+    call = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
+    frozen = any(k.arg == "frozen" and getattr(k.value, "value", False) is True for k in call.keywords)
+    return _called(call) == "dataclass" and not frozen
 
 
 def _imported(source: Source, known: set[str]) -> Iterator[str]:
@@ -408,6 +419,14 @@ VIOLATIONS = {
         {"app.py": '"""App."""\n\n\nclass App:\n    pass\n'},
         "app.py:4: App is public and has no docstring; say what it promises.",
     ),
+    "a dataclass of a room that can be changed": (
+        {"kb/text.py": '"""Text."""\n\n\n@dataclass(slots=True)\nclass Term:\n    """One."""\n'},
+        "kb/text.py:5: Term is a room's dataclass and not frozen; freeze it.",
+    ),
+    "a dataclass of a room that says nothing of it": (
+        {"kb/text.py": '"""Text."""\n\n\n@dataclasses.dataclass\nclass Term:\n    """One."""\n'},
+        "kb/text.py:5: Term is a room's dataclass and not frozen; freeze it.",
+    ),
     "a wing with code in its __init__": (
         {"kb/content/__init__.py": '"""Articles."""\nfrom kb.content import articles\n'},
         "kb/content/__init__.py:1: the __init__ of kb.content must be one docstring that tells its story, "
@@ -441,12 +460,14 @@ def test_the_guard_is_content_with_a_small_house_that_keeps_the_rules(tmp_path: 
         "kb/__init__.py": '"""The base."""\n',
         "kb/errors.py": '"""Errors."""\n\n\nclass KBError(Exception):\n    """Any."""\n',
         "kb/content/__init__.py": '"""Articles."""\n',
-        "kb/content/articles.py": '"""Articles."""\nimport re\nimport yaml\nfrom kb import errors\n',
+        "kb/content/articles.py": '"""Articles."""\nimport re\nimport yaml\nfrom kb import errors\n\n\n'
+        '@dataclass(frozen=True)\nclass Span:\n    """A piece."""\n',
         # rule 6: a room that has grown into a package keeps its import name, and its parts know each other
         "kb/finding/search/__init__.py": '"""Search."""\nfrom kb.finding.search.fuse import fuse\n',
         "kb/finding/search/fuse.py": '"""Fusing."""\n\n\ndef fuse():\n    """Fuse."""\n',
         "indexer/engine.py": '"""Engine."""\nimport faiss\nfrom kb.finding.search import fuse\n',
-        "kb/doors/wiring.py": '"""Wiring."""\nfrom indexer import engine\n',
+        "kb/doors/wiring.py": '"""Wiring."""\nfrom indexer import engine\n\n\n'
+        '@dataclass\nclass Desk:\n    """What is open."""\n',
         "kb/doors/ui/frame.py": '"""Frame."""\nimport streamlit as st\nfrom kb.doors import wiring\n',
         "kb/doors/ui/search.py": '"""Page."""\nfrom kb.doors.ui.frame import t\n',
         "app.py": '"""App."""\nimport streamlit\nfrom kb.doors.wiring import desk\n',

@@ -192,6 +192,7 @@ def test_codes_in_a_text_in_one_spelling(written: str, found: set[str]) -> None:
         ("R 3000", {"r3000"}),
         ("E-04 or e 5", {"e4", "e5"}),
         ("abc 04", set()),
+        ("they come at 5 or by 6", set()),  # a little word before a number is no code
     ],
 )
 def test_a_caller_says_a_code_with_a_pause(said: str, found: set[str]) -> None:
@@ -301,6 +302,7 @@ def test_marks_are_places_in_the_text_as_written() -> None:
         ("The LH-R3000's light", "LH-R3000", ["LH-R3000's"]),
         ("退款到賬时间", "退款到账", ["退款到賬"]),
         ("退款与到账", "退款到账", ["退款", "到账"]),
+        ("路由器R3000红灯", "r3000 红灯", ["R3000红灯"]),  # marks that touch are one
         ("Cafe\u0301 Crème", "creme", ["Crème"]),
         ("到\u200b账时间", "到账", ["到\u200b账"]),
         ("👍🏽 退款 😀 refund", "退款 refund", ["退款", "refund"]),
@@ -452,6 +454,6 @@ WORK: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("work", WORK)
 def test_hostile_text_is_done_within_two_seconds(work: str, name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     WORK[work](HOSTILE[name])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

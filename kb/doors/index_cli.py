@@ -41,6 +41,8 @@ def _build(configured: Settings, language: str, full: bool) -> int:
     encoder = wiring.load_encoder(configured)
     with bar(say(language, "cli.building")) as progress:
         report = wiring.build(configured, encoder, full=full, progress=progress)
+    if report.anew:
+        click.echo(say(language, "cli.model_changed"))
     key = "cli.published" if report.published else "cli.unchanged"
     facts = {"generation": report.generation, "total": report.total}
     click.echo(say(language, key, added=len(report.added), removed=len(report.removed), **facts))

@@ -114,7 +114,7 @@ class Desk:
             pointer = generation.current(self.settings.index)
             if before and pointer == self._pointer:
                 return before
-            opened = generation.open_current(self.settings.index, before.opened.engine if before else None)
+            opened = generation.open_current(self.settings.index)
             self._pointer = pointer
             if opened.damaged:
                 self.trouble = opened.damaged[0]

@@ -44,6 +44,7 @@ def cut(article: Article) -> list[Chunk]:
     for span in _body(article, says):
         inside = any(block.start <= span.start < block.end for block in others)
         pieces.append(("block" if inside else "body", span))
+    pieces = pieces or [("title", article.title_span)]  # whatever can be found has something to show
     return [Chunk(f"{article.id}#{n}", article.id, kind, span) for n, (kind, span) in enumerate(pieces)]
 
 

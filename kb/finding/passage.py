@@ -64,8 +64,9 @@ def heading_of(article: Article, place: int) -> str:
 
 
 def _substantial(question: str) -> list[str]:
-    """The question's terms long enough to be looked for as letters."""
-    return [term for term in text.query_terms(question).words if len(term) > (2 if term.isascii() else 1)]
+    """The question's terms that mean something and are long enough to be looked for as letters."""
+    words = [term for term in text.query_terms(question).words if term not in text.FUNCTION_WORDS]
+    return [term for term in words if len(term) > (2 if term.isascii() else 1)]
 
 
 def _term_shares(folded: Sequence[str], wanted: Sequence[str]) -> list[float]:
@@ -92,10 +93,11 @@ def _clip(shown: str, folded: str, wanted: Sequence[str], section: str) -> str:
         shown, folded = shown[cut:].lstrip(), folded[cut:].lstrip()
     if len(shown) <= MAX_SHOWN:
         return shown
+    room = MAX_SHOWN - len("…  …")
     places = [place for term in wanted if (place := folded.find(term)) >= 0]
-    start = max(0, min(min(places, default=0) - MAX_SHOWN // 4, len(shown) - MAX_SHOWN))
+    start = max(0, min(min(places, default=0) - room // 4, len(shown) - room))
     if start:
         space = shown.find(" ", start, start + 20)
         start = space + 1 if space >= 0 else start
-    piece = shown[start : start + MAX_SHOWN]
-    return ("… " if start else "") + piece + (" …" if start + MAX_SHOWN < len(shown) else "")
+    piece = shown[start : start + room]
+    return ("… " if start else "") + piece + (" …" if start + room < len(shown) else "")

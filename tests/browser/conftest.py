@@ -126,7 +126,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Iterator[A
         process.wait(timeout=20)
 
 
-@pytest.fixture()
+@pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser of its own that may use the clipboard."""
     one = chromium.new_context(
@@ -136,7 +136,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     one.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def page(context: BrowserContext, app: App) -> Page:
     """The search page, ready to type in, its language English."""
     return opened(context, app.url)

@@ -193,18 +193,18 @@ def test_an_id_that_is_no_file_name_is_refused(id: str) -> None:
 
 def test_laughing_a_billion_times_costs_nothing() -> None:
     lol = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-    started = time.perf_counter()
+    started = time.process_time()
     assert refused(f"---\na0: &a0 lol\n{lol}---\n") == ("key_unknown", 2)
     assert refused(f"---\nteams: &a0 [lol]\n{lol}---\n") == ("yaml_alias", 2)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("opened", ["[", "{a: ", "[{", "- ", "? ", "!!seq [", "&a ", "!", "'", '"', "|\n", "%"])
 def test_deeply_nested_front_matter_is_refused_and_nothing_else(opened: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     code, _ = refused(f"---\nteams: {opened * (60_000 // len(opened))}\n---\n")
     assert code in ("value_not_plain", "yaml_broken", "yaml_alias", "value_not_list", "key_missing")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_text_that_cannot_be_written_as_utf8_is_refused() -> None:
@@ -457,10 +457,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_body_is_done_within_five_seconds(name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     one = article(HOSTILE[name])
     _ = (plain(one.body), one.say, one.prose, one.slots)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_body_too_deep_for_the_parser_is_told_on_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:

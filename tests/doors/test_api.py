@@ -31,7 +31,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> wiring.Desk:
     return desk
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(desk: wiring.Desk) -> Iterator[TestClient]:
     with TestClient(Starlette(routes=routes(desk))) as client:
         yield client

@@ -18,7 +18,7 @@ from tests.fake_encoder import HashEncoder
 GOOD = "---\nid: {id}\ntitle: {title}\nlang: {lang}\nstate: validated\n---\n\n::: say\n{say}\n:::\n"
 
 
-@pytest.fixture()
+@pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small base of its own, an encoder that loads at once, English sentences."""
     articles = tmp_path / "articles"
