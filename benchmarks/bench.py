@@ -16,6 +16,7 @@ sets that weights or thresholds were fitted on; the set reported on is never amo
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -227,8 +228,12 @@ def _processor() -> str:
     return facts.get("model name", platform.machine()) + bf16
 
 
+@functools.cache
 def commit() -> str:
-    """The commit the figures belong to, with `+` where files differ from it; '' outside of git."""
+    """The commit the figures belong to, with `+` where files differ from it; '' outside of git.
+
+    Asked when a benchmark starts, which is when the code it measures was read.
+    """
     head = _git("rev-parse", "--short=12", "HEAD")
     return head + "+" if head and _git("status", "--porcelain", "--untracked-files=no") else head
 

@@ -240,6 +240,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    bench.commit()
     given = arguments()
     try:
         found = fitted(collect_all(given.root))

@@ -369,6 +369,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """0, or 1 when a peer's vectors alone do not reach what the same vectors reach here, 130 on Ctrl-C."""
+    bench.commit()
     given = arguments()
     asks_peers = not set(PEERS).isdisjoint(given.systems)
     try:

@@ -44,6 +44,8 @@ class Settings:
         return self.home / "index"
 
 
+MAX_DIGITS = 9
+MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
 CHOICES = {"precision": {"auto", "fp32", "bf16"}, "language": {"auto", "zh", "en"}}
 
 
@@ -56,8 +58,8 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
     known = {f"KB_{field.name.upper()}": field for field in fields(Settings)}
     given: dict[str, object] = {}
     for name, value in env.items():
-        if not name.startswith("KB_"):
-            continue
+        if not name.startswith("KB_") or (not value and name in known and name not in MAY_BE_EMPTY):
+            continue  # set to nothing: not set
         if name not in known:
             raise SettingError("setting_unknown", name=name, known=", ".join(sorted(known)))
         given[known[name].name] = _read(known[name].name, name, value)
@@ -68,10 +70,12 @@ def _read(field: str, name: str, value: str) -> object:
     if field in ("articles", "home"):
         return Path(value).expanduser().resolve()
     if field in ("port", "keep"):
-        if not value.isascii() or not value.isdigit():
+        if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:
             raise SettingError("setting_too_small", name=name, value=value, least=2)
+        if field == "port" and not 1 <= int(value) <= 65_535:
+            raise SettingError("setting_not_a_port", name=name, value=value)
         return int(value)
     choices = CHOICES.get(field)
     if choices and value not in choices:

@@ -96,7 +96,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     }
 
 
-@pytest.mark.parametrize("value", ["", "80a", "-1", "8.5", " 8501", "1e3", "８５０１", "²"])
+@pytest.mark.parametrize("value", ["9" * 5_000, "80a", "-1", "8.5", " 8501", "1e3", "８５０１", "²"])
 def test_a_port_that_is_no_whole_number_is_refused(value: str) -> None:
     error = refused({"KB_PORT": value})
     assert (error.code, error.facts) == ("setting_not_a_number", {"name": "KB_PORT", "value": value})
@@ -108,6 +108,16 @@ def test_fewer_than_two_generations_are_refused(value: str) -> None:
     assert (error.code, error.facts) == ("setting_too_small", {"name": "KB_KEEP", "value": value, "least": 2})
 
 
+@pytest.mark.parametrize("value", ["0", "65536", "99999"])
+def test_a_port_that_no_machine_has_is_refused(value: str) -> None:
+    error = refused({"KB_PORT": value})
+    assert (error.code, error.facts) == ("setting_not_a_port", {"name": "KB_PORT", "value": value})
+
+
+def test_a_setting_set_to_nothing_is_not_set() -> None:
+    assert settings({"KB_ARTICLES": "", "KB_LANGUAGE": ""}) == settings({})
+
+
 def test_two_generations_are_enough() -> None:
     assert settings({"KB_KEEP": "2"}).keep == 2
 
@@ -117,7 +127,6 @@ def test_two_generations_are_enough() -> None:
     [
         ("KB_PRECISION", "int8", "auto, bf16, fp32"),
         ("KB_LANGUAGE", "zh-CN", "auto, en, zh"),
-        ("KB_LANGUAGE", "", "auto, en, zh"),
     ],
 )
 def test_a_value_outside_its_choices_is_refused(name: str, value: str, choices: str) -> None:

@@ -9,8 +9,9 @@ never, escalate.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -144,6 +145,8 @@ def read(path: Path, folder: Path) -> Article:
     """The article in one file of `folder`. Raises ArticleError with the file and the line."""
     name = path.relative_to(folder).as_posix()
     try:
+        if path.stat().st_size > 4 * MAX_ARTICLE:  # a character has at most four bytes
+            raise ArticleError("article_too_long", file=name, line=1, limit=MAX_ARTICLE // 1024)
         raw = path.read_bytes()
     except OSError as error:
         raise ArticleError("article_unreadable", file=name, line=1, reason=error.strerror or "") from error
@@ -178,6 +181,7 @@ def parse(source: str, path: str) -> Article:
         raise ArticleError("id_not_file_name", file=path, line=front.line("id"), id=values["id"], name=name)
     try:
         blocks, sections, paragraphs = _body(source, closing.end())
+        _closed(blocks, source, path)
     except RecursionError as error:
         raise ArticleError("body_too_deep", file=path, line=source.count("\n", 0, closing.end()) + 1) from error
     return Article(
@@ -361,6 +365,14 @@ def _block(token: Token, span: Callable[[int, int], Span], source: str) -> Block
     text = re.sub(r"^[ \t]*:{3,}.*$", "", source[whole.start : whole.end], flags=re.MULTILINE).strip()
     argument = token.info.strip().removeprefix(kind).strip()
     return Block(kind, argument, text, whole)
+
+
+def _closed(blocks: Sequence[Block], source: str, path: str) -> None:
+    """Raises ArticleError for a block that was not closed before the next one began: it would say both."""
+    for block, after in itertools.pairwise(blocks):
+        if after.span.start < block.span.end <= after.span.end:  # one ::: ends both
+            line = source.count("\n", 0, block.span.start) + 1
+            raise ArticleError("block_open", file=path, line=line, kind=block.kind, next=after.kind)
 
 
 def _disjoint(spans: list[Span]) -> Iterator[Span]:

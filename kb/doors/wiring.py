@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from indexer import generation
 from indexer.generation import Opened
+from kb import text
 from kb.config import Settings, settings
 from kb.content import products, site
 from kb.content.articles import Article
@@ -166,11 +167,12 @@ class Desk:
 
     @staticmethod
     def _product(served: Served, product: str) -> str:
-        if not product:
+        named = text.clean(product)
+        if not named:
             return ""
-        code = products.resolve(served.catalogue, product)
+        code = products.resolve(served.catalogue, named)
         if code is None:
-            raise QuestionError("product_unknown", product=product[:40])
+            raise QuestionError("product_unknown", product=named[:40])
         return code
 
     def _fits(self, served: Served) -> bool:

@@ -444,7 +444,7 @@ HOSTILE = {
     "a long table": "|a|\n|-|\n" + "|b|\n" * (SIZE // 8),
     "headings": "#\n" * (SIZE // 4),
     "blocks": "::: say\nx\n:::\n" * 2_000,
-    "blocks without an end": "::: say\n" * 2_000,
+    "a block without an end": "::: say\n" + "Say. " * 2_000,
     "colons": ":" * SIZE,
     "definitions": "[a]: b\n" * (SIZE // 14),
     "spaces": "x" + " " * SIZE + "y",

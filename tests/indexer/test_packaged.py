@@ -64,7 +64,9 @@ EN = [
 
 @pytest.mark.encoder
 @pytest.mark.parametrize("sort", ["queries", "passages"])
-def test_the_unpacked_model_gives_the_vectors_of_the_packages_own_engine(exact_encoder: SentenceEncoder, sort: str) -> None:
+def test_the_unpacked_model_gives_the_vectors_of_the_packages_own_engine(
+    exact_encoder: SentenceEncoder, sort: str
+) -> None:
     engine = E5()
     theirs: Vector = engine.query(ZH + EN) if sort == "queries" else engine.passage(ZH + EN)
     ours: Vector = getattr(exact_encoder, sort)(ZH + EN)

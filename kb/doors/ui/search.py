@@ -110,6 +110,17 @@ def _article(here: Desk, served: Served, id: str) -> None:
     prose = _RELATED.sub("\n", article.prose)
     st.markdown(safe_markdown(prose))
     _links(here, article)
+    _footer(article)
+
+
+def _footer(article: Article) -> None:
+    """Who answers for it, and until when."""
+    facts = [t("article.owner", owner=article.owner)] if article.owner else []
+    if article.review_by:
+        facts.append(t("article.review_by", day=article.review_by.isoformat()))
+    if article.audience == "external":
+        facts.append(t("article.external"))
+    st.caption(" · ".join([*facts, article.id]))
 
 
 def _heading(here: Desk, served: Served, article: Article) -> None:

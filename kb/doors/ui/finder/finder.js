@@ -197,6 +197,7 @@ function row(hit, at, state) {
   if (hit.audience === "internal") facts.append(element("span", "warn", labels.internal));
   if (hit.valid_until) facts.append(element("span", "", `${labels.expires} ${hit.valid_until}`));
   facts.append(element("span", "lang", hit.lang.startsWith("zh") ? "中文" : "EN"));
+  if (hit.twin) facts.append(element("span", "", labels.twin));
   node.append(facts);
   return node;
 }
