@@ -26,6 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as our own program has it: waiting threads sleep
+
 import numpy as np
 from numpy.typing import NDArray
 

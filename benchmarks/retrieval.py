@@ -1,6 +1,6 @@
 """How often the right article comes first: our search beside its own parts and beside two peers.
 
-    python -m benchmarks.retrieval DATA_DIR [--systems firstcall,bm25,dense,txtai,haystack] [--json OUT] [--limit N]
+    python benchmarks/retrieval.py DATA_DIR [--systems firstcall,bm25,dense,txtai,haystack] [--json OUT] [--limit N]
 
     firstcall       the product: `indexer.build.build`, then `kb.finding.search.search`, one question at a time
     bm25            its lexical list alone: what a good tokeniser does without vectors
@@ -12,12 +12,17 @@ A set that benchmarks/fit.py fitted on is searched with the weights it fitted wi
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import contextlib
 import json
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -25,7 +30,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import faiss
@@ -46,6 +50,7 @@ from kb.errors import QuestionError
 from kb.finding.search import DEPTH, WEIGHTS, search
 from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
+SHOWN = 10  # hits of the product: as many as an agent is shown, each with its passage
 OWN = ("firstcall", "bm25", "dense")
 PEERS = ("txtai", "haystack")
 DENSE_GAP = 0.01  # a peer whose vectors alone differ by more in nDCG@10 is set up wrongly, by them or by us
@@ -168,7 +173,7 @@ def firstcall(base: Published, encoder: SentenceEncoder, weights: Mapping[str, f
                 index=base.engine,
                 encoder=encoder,
                 catalogue={},
-                limit=DEPTH,
+                limit=SHOWN,
                 weights=weights,
                 fold_twins=False,
             )
@@ -352,7 +357,7 @@ def report(found: Mapping[str, Any]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python benchmarks/retrieval.py", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="with " + ", ".join(bench.FILES))
     parser.add_argument("--systems", default=",".join((*OWN, *PEERS)), help="default: %(default)s")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result here")

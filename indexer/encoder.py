@@ -74,7 +74,7 @@ class SentenceEncoder:
 
     def raw(self, texts: Sequence[str]) -> Vector:
         """Passages by one plain call of the model, (n, dim): what the build's rate is measured against."""
-        prompt = self._passage_prompt or None
+        prompt = self._passage_prompt
         rows = self._model.encode(list(texts), prompt=prompt, batch_size=BATCH, convert_to_tensor=True)
         found: Vector = rows.float().numpy()
         return found
@@ -89,8 +89,7 @@ class SentenceEncoder:
             with self._lock:
                 vectors = self._model.encode(
                     [texts[i] for i in batch],
-                    prompt=prompt or None,
-                    prompt_name=None,
+                    prompt=prompt,  # '' means none, even where the model has a default
                     batch_size=BATCH,
                     show_progress_bar=False,
                     convert_to_tensor=True,

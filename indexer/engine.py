@@ -141,6 +141,8 @@ class Segment:
             raise GenerationError("generation_damaged", generation=folder.parent.name, file="chunks.npy")
         self.table = table
         self.first = np.searchsorted(table["article"], np.arange(len(self.entries) + 1))
+        asked = table["article"][np.isin(table["kind"], [KINDS.index(kind) for kind in ASKS])]
+        self.asking = np.bincount(asked, minlength=len(self.entries)) > 0  # by article: has it a title or question
         self.fields: dict[str, VectorField] = {}
         self.chunk_rows: dict[str, NDArray[np.int64]] = {}
         for name, kinds in FIELDS.items():
@@ -226,10 +228,11 @@ def _schema() -> tantivy.Schema:
 def write_lexical(folder: Path, added: Iterable[Entry], removed: Iterable[int]) -> None:
     """Add articles to the BM25 index in `folder` (made where there is none) and take versions out by number."""
     folder.mkdir(exist_ok=True)
-    index = tantivy.Index(_schema(), path=str(folder), reuse=True)
+    schema = _schema()
+    index = tantivy.Index(schema, path=str(folder), reuse=True)
     writer = index.writer(WRITER_HEAP, 1)
     for number in removed:
-        writer.delete_documents_by_term("number", number)
+        writer.delete_documents_by_query(tantivy.Query.term_query(schema, "number", number))  # by_term knows no u64
     for entry in added:
         document = tantivy.Document()
         document.add_text("id", entry.article.id)
@@ -416,6 +419,10 @@ class Engine:
             whole = segment.entries[at].article
             known = self._texts[article] = tuple((chunk, shown(whole, chunk)) for chunk in segment.chunks(at))
         return known
+
+    def asks(self, article: str) -> bool:
+        s, at = self._places[article]
+        return bool(self.segments[s].asking[at])
 
     def chunk(self, id: str) -> Chunk:
         return {chunk.id: chunk for chunk, _ in self.chunks(id.rpartition("#")[0])}[id]

@@ -24,7 +24,7 @@ from kb.people.scope import Scope, may_see
 Vector = NDArray[np.float32]
 
 # How much each list counts once scaled to 0–1; fitted by benchmarks/fit.py, see docs/search.md.
-WEIGHTS: Mapping[str, float] = {"answers": 0.55, "asks": 0.30, "lexical": 0.15}
+WEIGHTS: Mapping[str, float] = {"answers": 0.25, "asks": 0.45, "lexical": 0.30}
 
 DEPTH = 100  # articles a list is scaled over and fused from
 CHUNK_DEPTH = 500  # chunks asked of the dense lists, enough to fill `DEPTH` articles as a rule
@@ -84,6 +84,10 @@ class Index(Protocol):
 
     def chunks(self, article: str) -> Sequence[tuple[Chunk, str]]:
         """The chunks of an article in order, each with its text as a person reads it. KeyError where unknown."""
+        ...
+
+    def asks(self, article: str) -> bool:
+        """Whether the article has a chunk of a kind in `ASKS`. KeyError where there is no such article."""
         ...
 
     def chunk(self, id: str) -> Chunk:
@@ -160,7 +164,7 @@ def search(
     if not asked:
         raise QuestionError("question_empty")
     vector = encoder.queries([asked])[0] if encoder else None
-    lists = _lists(asked, vector, scope, index)
+    lists = lists_of(asked, vector, scope, index)
     named = _named(asked, scope, index, catalogue)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
     candidates = _candidates(fused, lists, named, index)
@@ -176,12 +180,24 @@ def search(
 # --- the lists -----------------------------------------------------------------------------------
 
 
-def _lists(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:
+def lists_of(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:
+    """The lists a search fuses, by article: `lexical` and, with a vector, `answers` and `asks`."""
     lists = {"lexical": by_article(index.lexical(text.query_terms(asked), scope, DEPTH))}
     if vector is not None:
         for name, kinds in (("answers", ANSWERS), ("asks", ASKS)):
             lists[name] = by_article(index.dense(vector, scope, CHUNK_DEPTH, kinds))
+        lists["asks"] = stand_in(lists["asks"], lists["answers"], index)
     return lists
+
+
+def stand_in(asks: Mapping[str, Place], answers: Mapping[str, Place], index: Index) -> dict[str, Place]:
+    """The list of what articles ask, where the text of an article that asks nothing stands for its question.
+
+    Beside articles with titles and questions it would otherwise count 0 there, whatever it says.
+    """
+    mute = {id: place for id, place in answers.items() if id not in asks and not index.asks(id)}
+    merged = sorted((dict(asks) | mute).items(), key=lambda item: (-item[1].score, item[0]))[:DEPTH]
+    return {id: Place(rank, place.score, place.chunk) for rank, (id, place) in enumerate(merged, 1)}
 
 
 def by_article(ranked: Iterable[Ranked]) -> dict[str, Place]:

@@ -540,7 +540,7 @@ def test_a_saved_article_is_found_by_a_running_engine_within_seconds(tmp_path: P
     finally:
         stop.set()
         follower.join()
-    print(f"{MANY} articles built in {built:.1f} s; saved → found in {took:.2f} s")  # noqa: T201
+    print(f"{MANY} articles built in {built:.1f} s; saved → found in {took:.2f} s")
     assert asks(serving[0], "路由器冒烟烧焦")[0] == ("case-4000#1", 1.0)
     assert words(serving[0], "冒烟") == ["case-4000"]
     assert took < SECONDS

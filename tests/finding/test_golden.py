@@ -1,0 +1,226 @@
+"""Golden questions, as callers and agents really type them, against the sample articles and the real encoder.
+
+The set has to be hard: other words than the articles use, and questions that have no answer. The
+floors lie two to four points under what was measured when they were set, so that a change for the
+worse is seen and the noise of a processor is not. Raise them when search gets better.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from indexer.build import build
+from indexer.encoder import SentenceEncoder
+from indexer.generation import open_current
+from indexer.vectors import VectorCache
+from kb import text
+from kb.config import ROOT, settings
+from kb.content import products
+from kb.content.articles import read_all
+from kb.finding.search import Hits, Vector, search
+from kb.people.scope import ANSWERING_STATES
+from tests.small_base import NOON, scope
+
+GOLDEN = ROOT / "tests" / "golden"
+LANGUAGES = ("zh", "en")
+AGENT = scope(states=ANSWERING_STATES)  # on 2026-11-21
+
+# Measured on 2026-11-21 with weights .55/.30/.15, packaged model in bf16 (fp32 differs by one question):
+# hit@1 .573 zh, .610 en; recall@3 .915 zh, .841 en; BM25 alone: recall@3 .610 zh, .561 en.
+FLOORS = {("hit@1", "zh"): 0.535, ("hit@1", "en"): 0.585, ("recall@3", "zh"): 0.89, ("recall@3", "en"): 0.815}
+BEHIND = 0.15  # how far BM25 alone has to be behind in recall@3
+# Measured: 1.00 zh and .951 en of the answerable are said to be found or maybe; 1.00 zh and .963 en of the
+# unanswerable missing or maybe. Nearly all of them are maybe: the verdict is cautious, not yet sharp.
+KEPT = {"zh": 0.97, "en": 0.925}
+NOT_CLAIMED = {"zh": 0.97, "en": 0.935}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One golden question. `topic` is the answering article's id without its language, '' for no answer."""
+
+    text: str
+    lang: str
+    topic: str
+
+
+with (GOLDEN / "questions.toml").open("rb") as file:
+    QUESTIONS = [Question(one["text"], one["lang"], one.get("topic", "")) for one in tomllib.load(file)["question"]]
+with (GOLDEN / "stopwords.toml").open("rb") as file:
+    STOPWORDS = frozenset(word for words in tomllib.load(file).values() for word in words)
+ARTICLES = {one.id: one for one in read_all(ROOT / "articles")[0]}
+ANSWERABLE = [one for one in QUESTIONS if one.topic]
+UNANSWERABLE = [one for one in QUESTIONS if not one.topic]
+
+
+def topic(id: str) -> str:
+    """An article's id without its language."""
+    return id.rsplit("-", 1)[0]
+
+
+def content(*texts: str) -> set[str]:
+    """The content words of some texts, as terms."""
+    return set(text.terms("\n".join(texts))) - STOPWORDS
+
+
+# --- the set itself ------------------------------------------------------------------------------
+
+
+def test_there_are_enough_questions_in_both_languages() -> None:
+    assert len(QUESTIONS) >= 120
+    languages = Counter(one.lang for one in QUESTIONS)
+    assert set(languages) == set(LANGUAGES)
+    assert min(languages.values()) >= 0.4 * len(QUESTIONS)
+
+
+def test_no_question_stands_twice() -> None:
+    assert [asked for asked, count in Counter(text.fold(one.text) for one in QUESTIONS).items() if count > 1] == []
+
+
+def test_every_question_is_in_the_language_it_says() -> None:
+    assert [one.text for one in QUESTIONS if text.language(one.text) != one.lang] == []
+
+
+def test_at_least_a_fifth_has_no_answer_in_each_language() -> None:
+    for lang in LANGUAGES:
+        asked = [one for one in QUESTIONS if one.lang == lang]
+        assert sum(not one.topic for one in asked) >= 0.2 * len(asked)
+
+
+def test_every_topic_of_the_sample_is_asked_for_in_both_languages_and_no_other() -> None:
+    topics = {topic(id) for id in ARTICLES}
+    for lang in LANGUAGES:
+        assert {one.topic for one in ANSWERABLE if one.lang == lang} == topics
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_question_shares_few_content_words_with_title_and_questions_of_its_article(lang: str) -> None:
+    too_near = []
+    for one in ANSWERABLE:
+        if one.lang == lang:
+            twins = [ARTICLES[f"{one.topic}-{side}"] for side in LANGUAGES]
+            asked = content(one.text)
+            shared = asked & content(*(words for article in twins for words in (article.title, *article.questions)))
+            if len(shared) > 0.3 * len(asked):
+                too_near.append((one.text, shared))
+    assert too_near == []
+
+
+# --- what search makes of it ---------------------------------------------------------------------
+
+
+class Prepared:
+    """The real encoder with the vectors of some questions made beforehand, all in one go."""
+
+    def __init__(self, encoder: SentenceEncoder, asked: Sequence[str]) -> None:
+        self.name, self.dim, self.passages = encoder.name, encoder.dim, encoder.passages
+        self._rows = dict(zip(asked, encoder.queries(asked), strict=True))
+
+    def queries(self, texts: Sequence[str]) -> Vector:
+        (asked,) = texts
+        return self._rows[asked][None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Per question the answer, and the topics that BM25 alone gives, best first."""
+
+    answers: Mapping[Question, Hits]
+    words: Mapping[Question, list[str]]
+
+    def topics(self, one: Question) -> list[str]:
+        return [topic(hit.article.id) for hit in self.answers[one].hits]
+
+    def share(self, lang: str, depth: int, *, words: bool = False) -> float:
+        """Share of the answerable questions of a language whose topic is among the first `depth`."""
+        asked = [one for one in ANSWERABLE if one.lang == lang]
+        found = self.words if words else {one: self.topics(one) for one in asked}
+        return sum(one.topic in found[one][:depth] for one in asked) / len(asked)
+
+    def said(self, asked: Sequence[Question], lang: str, names: set[str]) -> float:
+        """Share of some questions of a language whose verdict is one of these."""
+        verdicts = [self.answers[one].verdict.name for one in asked if one.lang == lang]
+        return sum(name in names for name in verdicts) / len(verdicts)
+
+
+@pytest.fixture(scope="module")
+def measured(real_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    """Every golden question asked of the sample base, built in a home of its own with the kept vectors."""
+    home = tmp_path_factory.mktemp("golden")
+    cache = VectorCache(settings().home / "vectors.sqlite")
+    try:
+        report = build(ROOT / "articles", home / "index", real_encoder, cache, at=NOON)
+    finally:
+        cache.close()
+    assert report.refused == ()
+    index = open_current(home / "index").engine
+    catalogue = products.load(ROOT / "articles")
+    encoder = Prepared(real_encoder, [text.clean(one.text) for one in QUESTIONS])
+    answers, words = {}, {}
+    for one in QUESTIONS:
+        answers[one] = search(one.text, AGENT, index=index, encoder=encoder, catalogue=catalogue)
+        found = index.lexical(text.query_terms(text.clean(one.text)), AGENT, 100)
+        words[one] = list(dict.fromkeys(topic(item.article) for item in found))
+    return Measured(answers, words)
+
+
+@pytest.mark.encoder
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_right_article_comes_first_often_enough(measured: Measured, lang: str) -> None:
+    assert measured.share(lang, 1) >= FLOORS["hit@1", lang]
+
+
+@pytest.mark.encoder
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_right_article_is_among_the_first_three_often_enough(measured: Measured, lang: str) -> None:
+    assert measured.share(lang, 3) >= FLOORS["recall@3", lang]
+
+
+@pytest.mark.encoder
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_words_alone_are_far_behind(measured: Measured, lang: str) -> None:
+    assert measured.share(lang, 3, words=True) <= measured.share(lang, 3) - BEHIND
+
+
+@pytest.mark.encoder
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_can_be_answered_is_rarely_called_missing(measured: Measured, lang: str) -> None:
+    assert measured.said(ANSWERABLE, lang, {"found", "maybe"}) >= KEPT[lang]
+
+
+@pytest.mark.encoder
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_cannot_be_answered_is_rarely_called_found(measured: Measured, lang: str) -> None:
+    assert measured.said(UNANSWERABLE, lang, {"missing", "maybe"}) >= NOT_CLAIMED[lang]
+
+
+@pytest.mark.encoder
+def test_every_answer_is_complete_in_the_askers_language_and_folded(measured: Measured) -> None:
+    for one, answer in measured.answers.items():
+        assert answer.complete
+        assert answer.hits
+        assert {hit.article.lang.split("-")[0] for hit in answer.hits} == {one.lang}
+        assert len(set(measured.topics(one))) == len(answer.hits)
+        assert all(hit.twin == hit.article.twin != "" for hit in answer.hits)
+
+
+@pytest.mark.encoder
+def test_the_measured_figures_are_told(measured: Measured, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a check: what to copy into the floors above. Seen with `-s` or in the report of a run."""
+    lines = [
+        f"{lang}: hit@1 {measured.share(lang, 1):.3f}, recall@3 {measured.share(lang, 3):.3f}, "
+        f"BM25 alone hit@1 {measured.share(lang, 1, words=True):.3f}, "
+        f"recall@3 {measured.share(lang, 3, words=True):.3f}; "
+        f"answerable found or maybe {measured.said(ANSWERABLE, lang, {'found', 'maybe'}):.3f}, "
+        f"found {measured.said(ANSWERABLE, lang, {'found'}):.3f}; "
+        f"unanswerable missing or maybe {measured.said(UNANSWERABLE, lang, {'missing', 'maybe'}):.3f}, "
+        f"missing {measured.said(UNANSWERABLE, lang, {'missing'}):.3f}"
+        for lang in LANGUAGES
+    ]
+    with capsys.disabled():
+        print("", *lines, sep="\n")
