@@ -21,6 +21,7 @@ if not __package__:  # run as a file: import the project, not this folder
 import argparse
 import contextlib
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -34,7 +35,6 @@ from typing import Any
 
 import faiss
 import numpy as np
-import torch
 
 from benchmarks import bench
 from benchmarks.bench import Document, LabelledSet, Progress, Question, Run
@@ -326,7 +326,7 @@ def measure(folder: Path, wanted: Sequence[str], limit: int | None) -> dict[str,
         questions=len(data.questions),
         refused=dict(ours.refused),
         weights=dict(chosen.weights),
-        threads=torch.get_num_threads(),
+        threads=os.cpu_count(),
         settings={name: dict(peer.settings) for name, peer in peers.items()},
     )
 

@@ -17,7 +17,7 @@ import pytest
 from indexer import build as builds
 from indexer import generation
 from indexer.build import Report, calibrate
-from indexer.engine import Engine
+from indexer.engine import Engine, Words
 from indexer.vectors import VectorCache
 from indexer.watch import changes
 from kb import text
@@ -336,6 +336,19 @@ def test_a_delta_that_outgrows_its_limit_becomes_a_new_base(base: SmallBase, mon
     assert [name.split("-")[0] for name in base.open().manifest.segments] == ["base"]
     assert base.open().manifest.delta_size == 0
     assert base.open().engine.ids[0:3] == ("new-0", "new-1", "new-2")
+
+
+def test_an_article_saved_often_counts_as_one_article_among_the_words(base: SmallBase) -> None:
+    base.build()
+    scores = []
+    for number in range(20):
+        base.write("refund-times-en", "When a refund arrives", questions=[f"Where is my money now, {number}"])
+        name = base.build().generation
+        assert len(Words(base.index / "generations" / name / "lexical")) == 4
+        scores.append(base.open().engine.lexical(text.query_terms("refund "), ALL, 1)[0].score)
+    base.build(full=True)
+    anew = base.open().engine.lexical(text.query_terms("refund "), ALL, 1)[0].score
+    assert scores == pytest.approx([anew] * 20, rel=0.3)  # the statistics forget a superseded article at the next merge
 
 
 def test_deleting_everything_that_changed_leaves_the_base_alone(base: SmallBase) -> None:

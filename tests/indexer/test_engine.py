@@ -370,6 +370,15 @@ def test_the_chunks_of_an_article_come_in_order_with_their_text(built: Built) ->
         assert [built.index.chunk(chunk.id) for chunk in cut(article)] == cut(article)
 
 
+def test_an_article_asks_where_it_has_a_title_or_question_of_its_own(built: Built, base: SmallBase) -> None:
+    assert all(built.index.asks(id) for id in built.articles)
+    base.write("mute", "路由器亮红灯", body="路由器亮红灯就是没有信号。")
+    base.write("asking", "路由器亮红灯", body="路由器亮红灯就是没有信号。", questions=["为什么没有网"])
+    base.build()
+    index = base.open().engine
+    assert {id: index.asks(id) for id in index.ids} == {"asking": True, "mute": False}
+
+
 @pytest.mark.parametrize("id", ["", "gone", "#", "lh-v7-e04-zh#99", "lh-v7-e04-zh#-1", "lh-v7-e04-zh#x", "gone#0"])
 def test_what_is_not_in_the_index_is_a_key_error(built: Built, id: str) -> None:
     with pytest.raises(KeyError):
@@ -378,6 +387,8 @@ def test_what_is_not_in_the_index_is_a_key_error(built: Built, id: str) -> None:
         built.index.article(id)
     with pytest.raises(KeyError):
         built.index.chunks(id)
+    with pytest.raises(KeyError):
+        built.index.asks(id)
     with pytest.raises(KeyError):
         built.index.cosines(ENCODER.queries(["x"])[0], id)
 
