@@ -1,0 +1,129 @@
+"""The tables of README.md, written from the committed results, so that the two cannot differ.
+
+    python benchmarks/report.py [--check]
+
+Replaces what stands between the `figures` marks; `--check` only says whether it would.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.bench import RESULTS, ROOT
+
+README = ROOT / "README.md"
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+SYSTEMS = ("firstcall", "dense", "bm25", "txtai", "haystack")
+
+
+def load(name: str) -> dict[str, Any] | None:
+    """One committed result, None where there is none."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
+
+
+def retrieval() -> str:
+    """nDCG@10 and hit@1 of every set, side by side."""
+    results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("retrieval-*.json"))]
+    rows = []
+    for one in results:
+        cells = [f"{one['data']} ({one['documents']} / {one['questions']})"]
+        for name in SYSTEMS:
+            figures = one["systems"].get(name)
+            cells.append(f"{figures['ndcg@10']:.3f} / {figures['hit@1']:.3f}" if figures else "–")
+        told = [one["versus"][peer]["verdict"] for peer in ("txtai", "haystack") if peer in one["versus"]]
+        rows.append([*cells, ", ".join(told) or "–"])
+    text = (
+        "**Retrieval**, nDCG@10 / hit@1 (`python benchmarks/retrieval.py DATA_DIR --json OUT`): the same model and "
+        "prompts for all, one run a set, weights never fitted on the set reported. The last column compares with "
+        "txtai and Haystack by a document-clustered 95 % interval."
+    )
+    header = ["set (documents / questions)", *SYSTEMS, "against txtai, haystack"]
+    return f"{text}\n\n{table(header, rows)}"
+
+
+def encoder(found: Mapping[str, Any]) -> str:
+    """The encoder's ways to run."""
+    columns = ("p50_ms", "p95_ms", "passages_per_s", "cosine_min")
+    rows = [[name, *(figures.get(c, "–") for c in columns)] for name, figures in found["systems"].items()]
+    text = (
+        "**Encoder** (`python benchmarks/encoder.py`): unpacked weights against the package's own engine; `firstcall` "
+        "is bf16 where the processor has it."
+    )
+    return f"{text}\n\n{table(['engine', *columns], rows)}"
+
+
+def index(found: Mapping[str, Any]) -> str:
+    """Which FAISS index at which size."""
+    columns = ("recall@10", "p50_ms", "p95_ms", "build_s", "mb")
+    rows = [[s, n, *(f[c] for c in columns)] for s, kinds in found["sizes"].items() for n, f in kinds.items()]
+    chosen = found["chosen"]
+    text = (
+        "**Index** (`python benchmarks/index.py`), 500 results a question, candidates rescored exactly. Chosen: exact "
+        f"to {chosen['exact_up_to']:,} vectors a field, SQ8 to {chosen['scalar_up_to']:,}, then IVF with "
+        f"{chosen['probes']} probes."
+    )
+    return f"{text}\n\n{table(['vectors', 'index', *columns], rows)}"
+
+
+def latency(found: Mapping[str, Any]) -> str:
+    """What an agent waits for."""
+    ours, raw = found["systems"]["firstcall"], found["systems"]["encoder"]
+    rows = [
+        ["one search in process, p50 / p95", f"{ours['search_p50_ms']} / {ours['search_p95_ms']} ms"],
+        ["encoding its question alone", f"{raw['p50_ms']} / {raw['p95_ms']} ms"],
+        [
+            "what the search adds to that",
+            f"{ours['search_less_encoder_p50_ms']} / {ours['search_less_encoder_p95_ms']} ms",
+        ],
+        ["keystroke → results painted in Chromium", f"{ours['keystroke_p50_ms']} / {ours['keystroke_p95_ms']} ms"],
+        ["article saved → found, middle / worst of 10", f"{ours['save_p50_s']} / {ours['save_max_s']} s"],
+        ["start → first answer by words / encoder warm", f"{ours['first_answer_s']} / {ours['warm_s']} s"],
+        ["build, texts a second (share of the raw encoder's rate)", f"{ours['build_per_s']} ({ours['build_to_raw']})"],
+    ]
+    text = f"**Latency** (`python benchmarks/latency.py --articles {int(ours['articles'])}`), {found['machine']}."
+    return f"{text}\n\n{table(['measure', 'figure'], rows)}"
+
+
+def figures() -> str:
+    """All tables there are results for."""
+    parts = [retrieval()]
+    for name, draw in (("latency", latency), ("encoder", encoder), ("index", index)):
+        found = load(name)
+        if found:
+            parts.append(draw(found))
+    return "\n\n".join(parts)
+
+
+def main() -> int:
+    """0, or 1 when `--check` finds that README.md says something else than the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    text = README.read_text("utf-8")
+    before, rest = text.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    new = f"{before}{BEGIN}\n\n{figures()}\n\n{END}{after}"
+    if options.check:
+        return int(new != text)
+    README.write_text(new, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

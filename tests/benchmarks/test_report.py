@@ -1,0 +1,10 @@
+"""The README says what the committed results say."""
+
+from __future__ import annotations
+
+from benchmarks.report import BEGIN, END, README, figures
+
+
+def test_the_tables_of_the_readme_are_those_of_the_committed_results() -> None:
+    shown = README.read_text("utf-8").split(BEGIN)[1].split(END)[0].strip()
+    assert shown == figures()
