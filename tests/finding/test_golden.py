@@ -1,7 +1,7 @@
 """Golden questions, as callers and agents really type them, against the sample articles and the real encoder.
 
 The set has to be hard: other words than the articles use, and questions that have no answer. The
-floors lie two to four points under what was measured when they were set, so that a change for the
+floors lie two to three points under what was measured when they were set, so that a change for the
 worse is seen and the noise of a processor is not. Raise them when search gets better.
 """
 
@@ -30,10 +30,9 @@ GOLDEN = ROOT / "tests" / "golden"
 LANGUAGES = ("zh", "en")
 AGENT = scope(states=ANSWERING_STATES)  # on 2026-11-21
 
-# Measured on 2026-11-21 with the weights .25/.45/.30 and the packaged model in bf16 (fp32: one question more or less):
-# hit@1 .451 zh, .585 en; recall@3 .780 zh, .866 en; BM25 alone: recall@3 .610 zh, .561 en. The weights
-# .55/.30/.15 gave hit@1 .573 zh, .610 en; recall@3 .915 zh, .841 en.
-FLOORS = {("hit@1", "zh"): 0.42, ("hit@1", "en"): 0.56, ("recall@3", "zh"): 0.755, ("recall@3", "en"): 0.84}
+# Measured on 2026-11-21 with the weights .35/.45/.20 and the packaged model in bf16:
+# hit@1 .500 zh, .598 en; recall@3 .878 zh, .854 en; BM25 alone: recall@3 .610 zh, .561 en.
+FLOORS = {("hit@1", "zh"): 0.47, ("hit@1", "en"): 0.57, ("recall@3", "zh"): 0.85, ("recall@3", "en"): 0.83}
 BEHIND = 0.15  # how far BM25 alone has to be behind in recall@3
 # Measured: 1.00 zh and .951 en of the answerable are said to be found or maybe; 1.00 zh and .963 en of the
 # unanswerable missing or maybe. Nearly all of them are maybe: the verdict is cautious, not yet sharp.

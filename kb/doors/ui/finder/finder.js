@@ -1,6 +1,7 @@
 // Search as the customer speaks: every keystroke asks /api/search, only the newest answer is drawn.
 // All text from the base goes in through text nodes; nothing here writes HTML.
 
+const MOST_PRODUCTS = 3; // named in a row; the article names them all
 const RETRY_MS = [300, 1000, 3000];
 const states = new WeakMap();
 
@@ -190,14 +191,16 @@ function row(hit, at, state) {
   if (hit.passage.section) passage.append(element("span", "section", hit.passage.section));
   node.append(marked(passage, hit.passage.text, hit.marks.passage, labels));
   const facts = element("div", "facts");
-  for (const text of [labels.categories?.[hit.category] ?? hit.category, ...hit.products.map((p) => labels.products?.[p] ?? p)]) {
+  const products = hit.products.map((code) => labels.products?.[code] ?? code);
+  const more = products.length > MOST_PRODUCTS ? [`+${products.length - MOST_PRODUCTS}`] : [];
+  for (const text of [labels.categories?.[hit.category] ?? hit.category, ...products.slice(0, MOST_PRODUCTS), ...more]) {
     if (text) facts.append(element("span", "", text));
   }
   if (hit.state !== "validated") facts.append(element("span", "warn", labels.not_validated));
   if (hit.audience === "internal") facts.append(element("span", "warn", labels.internal));
   if (hit.valid_until) facts.append(element("span", "", `${labels.expires} ${hit.valid_until}`));
-  facts.append(element("span", "lang", hit.lang.startsWith("zh") ? "中文" : "EN"));
-  if (hit.twin) facts.append(element("span", "", labels.twin));
+  const [own, other] = hit.lang.startsWith("zh") ? ["中文", "EN"] : ["EN", "中文"];
+  facts.append(element("span", "lang", hit.twin ? `${own} + ${other}` : own));
   node.append(facts);
   return node;
 }
