@@ -76,13 +76,13 @@ def write_base(folder: Path, count: int, sample: list[Article]) -> None:
         questions, bodies = pools[lang]
         model = f"LH-{'ABCDEFGHJK'[number % 10]}{1000 + number}"
         asked = [questions[i] for i in draw.integers(len(questions), size=3)]
-        lines = [bodies[i] for i in draw.integers(len(bodies), size=12)]
+        lines = [bodies[i] for i in draw.integers(len(bodies), size=8)]
         id = f"made-{number:06d}"
         front = {"id": id, "title": f"{model} {asked[0][:40]}", "lang": lang, "state": "validated"}
         head = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items())
         listed = "\n".join(f"  - {json.dumps(f'{q} {model}', ensure_ascii=False)}" for q in asked)
         say = f"::: say\n{model}: {lines[0]}\n:::"
-        body = "\n\n".join((f"## {model}", " ".join(lines[1:7]), "## 2", " ".join(lines[7:])))
+        body = "\n\n".join((f"## {model}", " ".join(lines[1:5]), "## 2", " ".join(lines[5:])))
         (folder / f"{id}.md").write_text(f"---\n{head}\nquestions:\n{listed}\n---\n\n{say}\n\n{body}\n", "utf-8")
 
 

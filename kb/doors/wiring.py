@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("firstcall")
 
 FOLLOW_SECONDS = 0.5
+BUSY_SECONDS = 1.0  # between two tries while another program publishes
 WARM_UP = ("refund to an expired card", "退款多久到账")
 
 EncoderState = Literal["warming", "ready", "failed"]
@@ -230,17 +231,24 @@ class Desk:
             self._rebuild()
 
     def _rebuild(self) -> None:
+        """Publish the articles as they are now; wait for another publisher; whatever fails, go on serving."""
         if self.encoder is None:
             return
         try:
-            build(self.settings, self.encoder)
+            while not self._stop.is_set():
+                try:
+                    build(self.settings, self.encoder)
+                    break
+                except PublishError as error:  # it may have looked at the articles before they changed
+                    self.trouble = error
+                    self._stop.wait(BUSY_SECONDS)
             self.open()
             self.trouble = None
-        except PublishError as error:  # another process publishes: its generation is followed
-            self.trouble = error
         except KBError as error:
             log.warning("rebuild failed: %s", error)
             self.trouble = error
+        except Exception:
+            log.exception("rebuild failed")
 
 
 @functools.cache

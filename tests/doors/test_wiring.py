@@ -1,0 +1,111 @@
+"""The desk in the background: it follows, rebuilds, waits its turn and goes on serving."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer import generation
+from kb.config import ROOT, Settings
+from kb.doors import wiring
+from kb.errors import SettingError
+from tests.fake_encoder import HashEncoder
+
+KETTLE = "---\nid: kettle-en\ntitle: Descaling the kettle\nlang: en\nstate: {state}\n---\n\nBoil it once.\n"
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes to hold in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wiring.Desk]:
+    shutil.copytree(ROOT / "articles" / "products", tmp_path / "articles" / "products")
+    monkeypatch.setattr(wiring, "load_encoder", lambda settings: HashEncoder())
+    monkeypatch.setattr(wiring.gc, "freeze", lambda: None)  # the test process goes on
+    one = wiring.Desk(Settings(articles=tmp_path / "articles", home=tmp_path / "home"))
+    one.start()
+    yield one
+    one.stop()
+
+
+def ids(desk: wiring.Desk) -> tuple[str, ...]:
+    return desk.served.opened.engine.ids if desk.served else ()
+
+
+def test_the_first_index_is_built_and_served(desk: wiring.Desk) -> None:
+    assert within(20, lambda: len(ids(desk)) == 28)
+    assert desk.encoder_state == "ready"
+    assert desk.trouble is None
+
+
+def test_a_changed_folder_is_followed(desk: wiring.Desk) -> None:
+    assert within(20, lambda: len(ids(desk)) == 28)
+    path = desk.settings.articles / "products" / "kettle-en.md"
+    path.write_text(KETTLE.format(state="validated"), "utf-8")
+    assert within(20, lambda: desk.read("kettle-en") is not None)
+    assert desk.ask("descaling kettle").hits[0].article.id == "kettle-en"
+    path.write_text(KETTLE.format(state="wip"), "utf-8")
+    assert within(20, lambda: desk.read("kettle-en") is None)
+    assert "kettle-en" not in [hit.article.id for hit in desk.ask("descaling kettle").hits]
+
+
+def test_it_waits_for_another_publisher_and_then_publishes(desk: wiring.Desk) -> None:
+    assert within(20, lambda: len(ids(desk)) == 28)
+    released = threading.Event()
+
+    def hold() -> None:
+        with generation.publisher(desk.settings.index):
+            released.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    (desk.settings.articles / "products" / "kettle-en.md").write_text(KETTLE.format(state="validated"), "utf-8")
+    assert within(10, lambda: desk.trouble is not None and desk.trouble.code == "publisher_busy")
+    assert desk.ask("router").hits  # it goes on serving
+    released.set()
+    holder.join()
+    assert within(20, lambda: desk.read("kettle-en") is not None)
+    assert within(5, lambda: desk.trouble is None)
+
+
+def test_a_generation_published_elsewhere_is_followed(desk: wiring.Desk) -> None:
+    assert within(20, lambda: len(ids(desk)) == 28)
+    before = ids(desk)
+    with generation.publisher(desk.settings.index):
+        pass
+    wiring.build(desk.settings, HashEncoder(), full=True)
+    name = generation.current(desk.settings.index)
+    assert within(5, lambda: desk.served is not None and (desk.served.opened.manifest.generation == name[0]))
+    assert ids(desk) == before
+
+
+def test_a_model_that_does_not_load_leaves_the_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(articles=ROOT / "articles", home=tmp_path)
+    wiring.build(settings, HashEncoder())
+
+    def broken(settings: Settings) -> HashEncoder:
+        raise SettingError("model_unusable", model="nowhere", problem="no such folder")
+
+    monkeypatch.setattr(wiring, "load_encoder", broken)
+    desk = wiring.Desk(settings)
+    desk.start()
+    try:
+        assert within(10, lambda: desk.encoder_state == "failed")
+        assert desk.trouble is not None
+        assert desk.trouble.code == "model_unusable"
+        found = desk.ask("refund to an expired card")
+        assert (found.complete, found.hits[0].article.id) == (False, "refund-expired-card-en")
+    finally:
+        desk.stop()
