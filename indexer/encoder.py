@@ -61,10 +61,13 @@ class SentenceEncoder:
         self.name = self._fingerprint(settings.model)
 
     def _fingerprint(self, model: str) -> str:
-        """Model name and a hash of all that decides a vector: weights' layout, prompts, length, precision."""
+        """Model name and a hash of all that decides a vector: weights, tokenizer, pooling, prompts, precision."""
         facts = f"{self._query_prompt}\0{self._passage_prompt}\0{self._model.max_seq_length}\0{self.precision}"
-        weights = hashlib.sha256(facts.encode())
+        tokenizer = getattr(self._model.tokenizer, "backend_tokenizer", None)
+        weights = hashlib.sha256(f"{facts}\0{self._model}\0{tokenizer.to_str() if tokenizer else ''}".encode())
         for name, tensor in self._model.state_dict().items():
+            if ".pooler." in name:  # decides nothing, and is drawn at random where the file lacks it
+                continue
             weights.update(f"{name}{tuple(tensor.shape)}".encode())
             weights.update(tensor.flatten()[:64].float().numpy().tobytes())
         return f"{Path(model).name}:{weights.hexdigest()[:16]}"

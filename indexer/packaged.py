@@ -2,7 +2,7 @@
 
 No model hub can be reached where this runs, so the default model comes from a Python package.
 The file is: a header of sizes, the SentencePiece pieces with their scores, a normalisation map
-(NFKC; checked when this was written, the tokenizer's own NFKC is used), a directory of tensors,
+(NFKC, but line breaks and zero-width marks are spaces and control characters go), a directory of tensors,
 then the tensors: Q4_0 blocks for matrices (32 weights share one fp16 scale; byte j holds weights
 j and j + 16, each value (nibble - 8) * scale) and plain fp32 for biases, norms and positions.
 """
@@ -28,6 +28,8 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from kb.errors import SettingError
 
 WEIGHTS = "e5-small-q4.bin"
+VERSION_FILE = "unpacked"
+VERSION = "2"  # count up when what is made of the weights changes
 PROMPTS = {"query": "query: ", "document": "passage: "}
 BLOCK = 32
 BLOCK_BYTES = 2 + BLOCK // 2
@@ -142,7 +144,11 @@ def _weights(package: _Package) -> dict[str, torch.Tensor]:
 def _tokenizer(package: _Package) -> PreTrainedTokenizerFast:
     """XLM-R's tokenizer: Unigram, NFKC with spaces folded, a mark before each word."""
     tokenizer = Tokenizer(models.Unigram(package.pieces, unk_id=package.unknown, byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    spaces = Regex("[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]")
+    gone = Regex("[\x01-\x08\v\x0e-\x1f\x7f\x8f\x9f]")
+    replaced = [normalizers.Replace(spaces, " "), normalizers.Replace(gone, "")]  # all else is NFKC's
+    folded = [normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    tokenizer.normalizer = normalizers.Sequence([*replaced, *folded])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=True)
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -174,9 +180,10 @@ def weight_file() -> Path:
 def unpack(folder: Path) -> Path:
     """The model as a sentence-transformers folder at `folder`, made now if it is not there yet.
 
-    It appears whole or not at all: it is made beside its place and renamed.
+    It appears whole or not at all: it is made beside its place and renamed. One that an earlier version of
+    this file unpacked is made anew.
     """
-    if folder.exists():
+    if _is_unpacked(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder.parent))
@@ -187,14 +194,24 @@ def unpack(folder: Path) -> Path:
         pooling = Pooling(package.sizes.hidden, pooling_mode="mean")
         model = SentenceTransformer(modules=[transformer, pooling, Normalize()], prompts=PROMPTS, device="cpu")
         model.save_pretrained(str(work / "model"), create_model_card=False)
+        (work / "model" / VERSION_FILE).write_text(VERSION, "ascii")
+        if folder.exists() and not _is_unpacked(folder):
+            os.rename(folder, work / "stale")
         try:
             os.rename(work / "model", folder)
         except OSError:
-            if not folder.exists():  # another process was first: its copy is the same
+            if not _is_unpacked(folder):  # else another process was first: its copy is the same
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
+
+
+def _is_unpacked(folder: Path) -> bool:
+    try:
+        return (folder / VERSION_FILE).read_text("ascii") == VERSION
+    except OSError:
+        return False
 
 
 def _save_transformer(package: _Package, folder: Path) -> None:

@@ -25,9 +25,20 @@ class VectorCache:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("pragma synchronous = normal")
-        self._db.execute("create table if not exists vector (key blob primary key, row blob) without rowid")
+        try:
+            self._db = self._opened(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # locked or unwritable: not the file's fault
+                raise
+            path.unlink()  # not a database: it was only a cache
+            self._db = self._opened(path)
+
+    @staticmethod
+    def _opened(path: Path) -> sqlite3.Connection:
+        db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        db.execute("pragma synchronous = normal")
+        db.execute("create table if not exists vector (key blob primary key, row blob) without rowid")
+        return db
 
     def close(self) -> None:
         self._db.close()

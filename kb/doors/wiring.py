@@ -120,8 +120,6 @@ class Desk:
             self._pointer = pointer
             if opened.damaged:
                 self.trouble = opened.damaged[0]
-            if before and opened.manifest.generation == before.opened.manifest.generation:
-                return before
             engine = opened.engine
             self._served = Served(
                 opened,
@@ -189,9 +187,12 @@ class Desk:
         except GenerationError as error:
             self.trouble = error
         for work in (self._follow, self._keep_up):
-            thread = threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._run(work)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def stop(self) -> None:
         """End the background work."""
@@ -226,9 +227,18 @@ class Desk:
             raise
         gc.collect()
         gc.freeze()  # torch, faiss and the index never become garbage: no collection walks them again
-        self._rebuild()
-        for _ in changes(self.settings.articles, self._stop):
-            self._rebuild()
+        changed = threading.Event()
+        changed.set()
+
+        def watch() -> None:
+            for _ in changes(self.settings.articles, self._stop):
+                changed.set()
+
+        self._run(watch)  # before the first look, so that no save falls between the two
+        while not self._stop.is_set():
+            if changed.wait(FOLLOW_SECONDS):
+                changed.clear()
+                self._rebuild()
 
     def _rebuild(self) -> None:
         """Publish the articles as they are now; wait for another publisher; whatever fails, go on serving."""
@@ -242,6 +252,7 @@ class Desk:
                 except PublishError as error:  # it may have looked at the articles before they changed
                     self.trouble = error
                     self._stop.wait(BUSY_SECONDS)
+            self._pointer = None  # catalogue and site may have changed where no article did
             self.open()
             self.trouble = None
         except KBError as error:

@@ -110,7 +110,7 @@ class Hit:
 
     score: fused, in [0, 1]; comparable inside one search only
     twin:  id of the same article in the other language where this asker may see it, else ''
-    named: it was asked for by id, title or code, and stands first for that
+    named: it was asked for by id or code, and stands first for that
     why:   its place in each list it was found in (`answers`, `asks`, `lexical`)
     """
 

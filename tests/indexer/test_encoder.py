@@ -235,7 +235,6 @@ def other_tokenizer(folder: Path) -> None:
     path.write_text(json.dumps(tree), "utf-8")
 
 
-@pytest.mark.xfail(reason="the name is made from weights, prompts, length and precision only", strict=True)
 @pytest.mark.parametrize("change", [other_pooling, other_tokenizer])
 def test_whatever_changes_the_vectors_changes_the_name(
     tiny: Path, tmp_path: Path, change: Callable[[Path], None]
@@ -247,7 +246,6 @@ def test_whatever_changes_the_vectors_changes_the_name(
     assert one.name != other.name
 
 
-@pytest.mark.xfail(reason="the name is also made from weights that no vector depends on", strict=True)
 def test_a_model_saved_without_its_unused_parts_keeps_its_name(tiny: Path, tmp_path: Path) -> None:
     """What a file lacks is drawn at random each time it is loaded; no vector depends on it, and no name may.
 

@@ -86,9 +86,6 @@ def test_the_unpacked_model_gives_the_vectors_of_the_packages_own_engine(
 
 
 @pytest.mark.encoder
-@pytest.mark.xfail(
-    reason="the tokenizer does not fold line breaks, tabs and control characters as E5's does", strict=True
-)
 def test_line_breaks_and_invisible_characters_are_read_as_the_packages_own_engine_reads_them(
     exact_encoder: SentenceEncoder,
 ) -> None:
