@@ -51,6 +51,7 @@ def test_without_an_index_the_page_says_so_and_opens_by_itself(
         wait_for(lambda: answers(here.url), 30, "the server answers")
         page = context.new_page()
         page.goto(here.url)
+        expect(page.get_by_text("The index is being built for the first time.")).to_be_visible(timeout=10_000)
         page.locator("#q").wait_for(timeout=90_000)
         page.locator("#q").fill("price dropped after I bought it")
         answered(page, "price dropped after I bought it")

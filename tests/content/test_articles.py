@@ -463,6 +463,13 @@ def test_a_hostile_body_is_done_within_five_seconds(name: str) -> None:
     assert time.process_time() - started < 5
 
 
+def test_thousands_of_blocks_without_an_end_are_refused_within_five_seconds() -> None:
+    started = time.process_time()
+    head = "---\nid: a\ntitle: T\nlang: en\n---\n"
+    assert refused(head + "::: say\n" * 2_000) == ("block_open", 6)
+    assert time.process_time() - started < 5
+
+
 def test_a_body_too_deep_for_the_parser_is_told_on_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def too_deep(*_: object) -> None:
         raise RecursionError

@@ -147,6 +147,18 @@ class Measured:
         verdicts = [self.answers[one].verdict.name for one in asked if one.lang == lang]
         return sum(name in names for name in verdicts) / len(verdicts)
 
+    def told(self, lang: str) -> str:
+        """The figures of one language, in a line."""
+        return (
+            f"{lang}: hit@1 {self.share(lang, 1):.3f}, recall@3 {self.share(lang, 3):.3f}, "
+            f"BM25 alone hit@1 {self.share(lang, 1, words=True):.3f}, "
+            f"recall@3 {self.share(lang, 3, words=True):.3f}; "
+            f"answerable found or maybe {self.said(ANSWERABLE, lang, {'found', 'maybe'}):.3f}, "
+            f"found {self.said(ANSWERABLE, lang, {'found'}):.3f}; "
+            f"unanswerable missing or maybe {self.said(UNANSWERABLE, lang, {'missing', 'maybe'}):.3f}, "
+            f"missing {self.said(UNANSWERABLE, lang, {'missing'}):.3f}"
+        )
+
 
 @pytest.fixture(scope="module")
 def measured(real_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Measured:
@@ -166,7 +178,9 @@ def measured(real_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFac
         answers[one] = search(one.text, AGENT, index=index, encoder=encoder, catalogue=catalogue)
         found = index.lexical(text.query_terms(text.clean(one.text)), AGENT, 100)
         words[one] = list(dict.fromkeys(topic(item.article) for item in found))
-    return Measured(answers, words)
+    found = Measured(answers, words)
+    print("", *map(found.told, LANGUAGES), sep="\n")  # with -s: what to copy into the floors above
+    return found
 
 
 @pytest.mark.encoder
@@ -207,20 +221,3 @@ def test_every_answer_is_complete_in_the_askers_language_and_folded(measured: Me
         assert {hit.article.lang.split("-")[0] for hit in answer.hits} == {one.lang}
         assert len(set(measured.topics(one))) == len(answer.hits)
         assert all(hit.twin == hit.article.twin != "" for hit in answer.hits)
-
-
-@pytest.mark.encoder
-def test_the_measured_figures_are_told(measured: Measured, capsys: pytest.CaptureFixture[str]) -> None:
-    """Not a check: what to copy into the floors above. Seen with `-s` or in the report of a run."""
-    lines = [
-        f"{lang}: hit@1 {measured.share(lang, 1):.3f}, recall@3 {measured.share(lang, 3):.3f}, "
-        f"BM25 alone hit@1 {measured.share(lang, 1, words=True):.3f}, "
-        f"recall@3 {measured.share(lang, 3, words=True):.3f}; "
-        f"answerable found or maybe {measured.said(ANSWERABLE, lang, {'found', 'maybe'}):.3f}, "
-        f"found {measured.said(ANSWERABLE, lang, {'found'}):.3f}; "
-        f"unanswerable missing or maybe {measured.said(UNANSWERABLE, lang, {'missing', 'maybe'}):.3f}, "
-        f"missing {measured.said(UNANSWERABLE, lang, {'missing'}):.3f}"
-        for lang in LANGUAGES
-    ]
-    with capsys.disabled():
-        print("", *lines, sep="\n")
