@@ -4,8 +4,9 @@ Folding is done character by character, so that a term's place in the folded tex
 the text as written: NFKC, accents off Latin letters, lower case, traditional Chinese to simplified.
 
 Terms: English words by their Snowball stem; Chinese runs as overlapping pairs of characters
-(as good as a dictionary's words here, and never a dictionary out of date); model numbers and
-error codes whole and in parts (`LH-R3000` → lhr3000, lh, r3000; `E-04` → e04, e4).
+(as good as a dictionary's words here, and never a dictionary out of date) and, to find and not to
+highlight, as single characters; model numbers and error codes whole and in parts
+(`LH-R3000` → lhr3000, lh, r3000; `E-04` → e04, e4).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 import opencc
 import snowballstemmer
 
-VERSION = 2  # a change of any rule below makes every stored term stale: count up
+VERSION = 3  # a change of any rule below makes every stored term stale: count up
 
 # English words that carry no meaning of their own: matched like any other, never highlighted.
 FUNCTION_WORDS = frozenset(
@@ -29,11 +30,12 @@ FUNCTION_WORDS = frozenset(
 )
 
 MAX_QUERY_CHARS = 2_000
-MAX_QUERY_TERMS = 64
+MAX_QUERY_TERMS = 128
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 # One alternative a script, each a plain run: nothing here can backtrack.
 _RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[a-z0-9]+(?:['’\-_][a-z0-9]+)*)|(?P<other>[^\W_a-z0-9{_HAN}]+)")
+_HAN_RUN = re.compile(f"[{_HAN}]{{2,}}")
 _PART = re.compile(r"[a-z]+|[0-9]+")
 _PIECE = re.compile(r"[a-z0-9]+")
 _CODE = re.compile(r"(?<![a-z0-9])([a-z]{1,4})[\-_]?([0-9]{1,5}[a-z]?)(?![a-z0-9])")
@@ -169,9 +171,15 @@ def folded_terms(folded: str) -> list[Term]:
     return found
 
 
+def _characters(folded: str) -> list[str]:
+    """The characters of the Chinese runs that became pairs: 退钱 and 退款 share one of theirs, and no pair."""
+    return [char for run in _HAN_RUN.findall(folded) for char in run]
+
+
 def terms(text: str) -> list[str]:
-    """The terms of a text to index, in order, with repeats."""
-    return [term.text for term in folded_terms(fold(text))]
+    """The terms of a text to index, with repeats: its words in order, then its Chinese characters."""
+    folded = fold(text)
+    return [term.text for term in folded_terms(folded)] + _characters(folded)
 
 
 @dataclass(frozen=True)
@@ -186,11 +194,11 @@ class QueryTerms:
 
 
 def query_terms(question: str) -> QueryTerms:
-    """Distinct terms of a question, at most `MAX_QUERY_TERMS`. The last word, when nothing follows
+    """Distinct terms of a question, words first, at most `MAX_QUERY_TERMS`. The last word, when nothing follows
     it, may still be growing: it is also a prefix. So is a Chinese character that stands alone."""
     folded = fold(question)
     found = folded_terms(folded)
-    words = tuple(dict.fromkeys(term.text for term in found))[:MAX_QUERY_TERMS]
+    words = tuple(dict.fromkeys([*(term.text for term in found), *_characters(folded)]))[:MAX_QUERY_TERMS]
     start = len(folded)
     while start and folded[start - 1].isascii() and folded[start - 1].isalnum():
         start -= 1

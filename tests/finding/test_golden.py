@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -64,8 +64,15 @@ def topic(id: str) -> str:
 
 
 def content(*texts: str) -> set[str]:
-    """The content words of some texts, as terms."""
-    return set(text.terms("\n".join(texts))) - STOPWORDS
+    """The content words of some texts, as terms; a single Chinese character of a word is no word."""
+    return {term.text for term in text.folded_terms(text.fold("\n".join(texts)))} - STOPWORDS
+
+
+def words_of(question: str) -> text.QueryTerms:
+    """What BM25 alone is asked: the words, as content() counts them, without their single characters."""
+    asked = text.query_terms(text.clean(question))
+    words = {term.text for term in text.folded_terms(text.fold(question))}
+    return replace(asked, words=tuple(word for word in asked.words if word in words))
 
 
 # --- the set itself ------------------------------------------------------------------------------
@@ -176,7 +183,7 @@ def measured(real_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFac
     answers, words = {}, {}
     for one in QUESTIONS:
         answers[one] = search(one.text, AGENT, index=index, encoder=encoder, catalogue=catalogue)
-        found = index.lexical(text.query_terms(text.clean(one.text)), AGENT, 100)
+        found = index.lexical(words_of(one.text), AGENT, 100)
         words[one] = list(dict.fromkeys(topic(item.article) for item in found))
     found = Measured(answers, words)
     print("", *map(found.told, LANGUAGES), sep="\n")  # with -s: what to copy into the floors above
