@@ -1,4 +1,4 @@
-"""Which FAISS index at which size: the figures behind EXACT_UP_TO and SCALAR_UP_TO in indexer/engine.py.
+"""Which FAISS index at which size: the figures behind EXACT_UP_TO and PROBES in indexer/engine.py.
 
     python benchmarks/index.py [--sizes 10000,100000,1000000] [--json OUT]
 
@@ -30,7 +30,7 @@ from kb.config import settings
 
 QUESTIONS = 200
 SEED = 7
-KINDS = {"flat": (10**9, 10**9), "sq8": (0, 10**9), "ivf_sq8": (0, 0)}  # (EXACT_UP_TO, SCALAR_UP_TO)
+KINDS = {"flat": 10**9, "ivf_sq8": 0}  # name → EXACT_UP_TO
 PROBES = (32, 64, 128, 256)
 
 
@@ -79,8 +79,7 @@ def measure(rows: np.ndarray, questions: np.ndarray, work: Path) -> dict[str, di
     file = work / "rows.f32"
     rows.tofile(file)
     systems: dict[str, dict[str, float]] = {}
-    for name, limits in KINDS.items():
-        engine.EXACT_UP_TO, engine.SCALAR_UP_TO = limits
+    for name, engine.EXACT_UP_TO in KINDS.items():
         started = time.perf_counter()
         index = vector_index(rows)
         built = time.perf_counter() - started
@@ -100,7 +99,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="10000,100000,1000000")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    chosen = (engine.EXACT_UP_TO, engine.SCALAR_UP_TO, engine.PROBES)
+    exact_up_to, probes = engine.EXACT_UP_TO, engine.PROBES
     real = real_rows()
     by_size: dict[str, dict[str, dict[str, float]]] = {}
     for size in map(int, options.sizes.split(",")):
@@ -110,8 +109,7 @@ def main() -> None:
             by_size[str(size)] = measure(rows, drawn(real, QUESTIONS, SEED + size), Path(work))
     systems: dict[str, dict[str, float]] = {}
     for size, kinds in by_size.items():
-        count = int(size)
-        ours = "flat" if count <= chosen[0] else "sq8" if count <= chosen[1] else f"ivf_sq8_{chosen[2]}"
+        ours = "flat" if int(size) <= exact_up_to else f"ivf_sq8_{probes}"
         for name, figures in kinds.items():
             label = "firstcall" if name == ours else name
             systems.setdefault(label, {}).update({f"{f}_{size}": value for f, value in figures.items()})
@@ -120,7 +118,7 @@ def main() -> None:
     print(table(["rows", "index", *columns], lines))
     print(machine())
     if options.json:
-        more = {"chosen": {"exact_up_to": chosen[0], "scalar_up_to": chosen[1], "probes": chosen[2]}, "sizes": by_size}
+        more = {"chosen": {"exact_up_to": exact_up_to, "probes": probes}, "sizes": by_size}
         write_json(options.json, result("index", "drawn from real vectors", systems, [], **more))
 
 

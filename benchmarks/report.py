@@ -75,8 +75,7 @@ def index(found: Mapping[str, Any]) -> str:
     chosen = found["chosen"]
     text = (
         "**Index** (`python benchmarks/index.py`), 500 results a question, candidates rescored exactly. Chosen: exact "
-        f"to {chosen['exact_up_to']:,} vectors a field, SQ8 to {chosen['scalar_up_to']:,}, then IVF with "
-        f"{chosen['probes']} probes."
+        f"to {chosen['exact_up_to']:,} vectors a field, then IVF,SQ8 with {chosen['probes']} probes."
     )
     return f"{text}\n\n{table(['vectors', 'index', *columns], rows)}"
 

@@ -39,7 +39,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {"asks": ASKS, "answers": ANSWERS}
 
 # Index by number of vectors, from benchmarks/index.py (docs/search.md): exact as long as it is quick.
 EXACT_UP_TO = 100_000
-SCALAR_UP_TO = 200_000
 PROBES = 128
 RESCORE = 4  # candidates of an approximate index rescored exactly, per result wanted
 
@@ -101,11 +100,8 @@ def vector_index(rows: Vector) -> faiss.Index:
     count, dim = rows.shape
     if count <= EXACT_UP_TO:
         index: faiss.Index = faiss.IndexFlatIP(dim)
-    elif count <= SCALAR_UP_TO:
-        index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
     else:
-        lists = int(4 * count**0.5)
-        index = faiss.index_factory(dim, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+        index = faiss.index_factory(dim, f"IVF{int(4 * count**0.5)},SQ8", faiss.METRIC_INNER_PRODUCT)
     if not index.is_trained:
         chosen = np.random.default_rng(0).choice(count, min(count, 64 * int(4 * count**0.5)), replace=False)
         faiss.omp_set_num_threads(os.cpu_count() or 1)
