@@ -24,7 +24,7 @@ from kb.people.scope import Scope, may_see
 Vector = NDArray[np.float32]
 
 # How much each list counts once scaled to 0–1; fitted by benchmarks/fit.py, see docs/search.md.
-WEIGHTS: Mapping[str, float] = {"answers": 0.35, "asks": 0.40, "lexical": 0.25}
+WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3}
 
 DEPTH = 100  # articles a list is scaled over and fused from
 CHUNK_DEPTH = 500  # chunks asked of the dense lists, enough to fill `DEPTH` articles as a rule

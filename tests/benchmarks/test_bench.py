@@ -190,8 +190,20 @@ def test_a_document_becomes_an_article_with_its_title_and_text_untouched(title: 
 # --- fit -----------------------------------------------------------------------------------------
 
 
-def test_simplex_has_every_triple_that_sums_to_one() -> None:
-    assert fit.simplex(0.5).tolist() == [[0, 0, 1], [0, 0.5, 0.5], [0, 1, 0], [0.5, 0, 0.5], [0.5, 0.5, 0], [1, 0, 0]]
+def test_simplex_has_every_triple_that_sums_to_one_and_equal_weights() -> None:
+    triples = [[0, 0, 1], [0, 0.5, 0.5], [0, 1, 0], [0.5, 0, 0.5], [0.5, 0.5, 0], [1, 0, 0]]
+    assert fit.simplex(0.5).tolist() == [*triples, [1 / 3, 1 / 3, 1 / 3]]
+
+
+def test_a_fit_stays_with_equal_weights_until_the_sets_agree_on_better_ones() -> None:
+    grid = np.array([[1, 0, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
+    noisy = {"a": np.array([0.9, 0.8, 0.7]), "b": np.array([0.5, 0.7, 0.7]), "c": np.array([0.8, 0.6, 0.7])}
+    assert fit.best(noisy, list(noisy), grid) == 2
+    agreed = {name: np.array([0.9, 0.88, 0.7 + i / 100]) for i, name in enumerate("abc")}
+    assert fit.best(agreed, list(agreed), grid) == 0
+    close = {"a": np.array([0.9, 0.88, 0.7]), "b": np.array([0.9, 0.91, 0.7]), "c": np.array([0.9, 0.9, 0.7])}
+    assert fit.best(close, list(close), grid) == 1
+    assert fit.best({**close, fit.SAMPLE: np.array([0.0, 0.0, 1.0])}, [*close, fit.SAMPLE], grid) == 1
 
 
 def test_fit_ranks_as_the_search_does() -> None:
