@@ -19,6 +19,7 @@ class Settings:
 
     articles:    folder of Markdown articles, the source of truth
     home:        folder for all that can be rebuilt (index, model, vector cache)
+    database_url: SQLAlchemy URL of the database: what happened, which nothing can rebuild
     model:       `multilingual-e5-small` (packaged), or any sentence-transformers name or path
     precision:   `auto` (bf16 where the processor has it), `fp32` or `bf16`
     query_prompt, passage_prompt: written before each text; `auto` = E5's for the packaged model,
@@ -30,6 +31,7 @@ class Settings:
 
     articles: Path = ROOT / "articles"
     home: Path = ROOT / "var"
+    database_url: str = f"sqlite:///{ROOT / 'data' / 'firstcall.sqlite'}"
     model: str = PACKAGED_MODEL
     precision: str = "auto"
     query_prompt: str = "auto"

@@ -4,6 +4,10 @@ KBError                    anything a person can be told about
 ├── ArticleError           one file in articles/ cannot be used; the others can
 ├── SettingError           the configuration is wrong; the program does not start
 ├── QuestionError          a question that cannot be asked
+├── RequestError           a record, a date or an id that cannot be taken as it is
+├── NotAllowedError        this person may not do this
+├── NotFoundError          there is no such thing, or none that this person may see
+├── StoreError             the database cannot be opened or written to
 └── GenerationError        an index generation is missing, damaged or not ours
     └── PublishError       a generation could not be published
 """
@@ -34,6 +38,22 @@ class SettingError(KBError):
 
 class QuestionError(KBError):
     """A question that is empty once spaces and control characters are taken away."""
+
+
+class RequestError(KBError):
+    """Something a person or a program asked for that cannot be done as it was asked."""
+
+
+class NotAllowedError(KBError):
+    """A person who may not do this. `facts` has the `action`."""
+
+
+class NotFoundError(KBError):
+    """There is no such thing, or none that this person may see: the two sound the same on purpose."""
+
+
+class StoreError(KBError):
+    """The database cannot be opened, or a row could not be written: nothing was kept."""
 
 
 class GenerationError(KBError):

@@ -23,6 +23,7 @@ def test_nothing_set_gives_the_defaults() -> None:
     assert settings({}) == Settings(
         articles=ROOT / "articles",
         home=ROOT / "var",
+        database_url=f"sqlite:///{ROOT}/data/firstcall.sqlite",
         model="multilingual-e5-small",
         precision="auto",
         query_prompt="auto",
@@ -42,6 +43,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
     env = {
         "KB_ARTICLES": str(tmp_path / "articles"),
         "KB_HOME": str(tmp_path / "home"),
+        "KB_DATABASE_URL": "sqlite:////srv/firstcall.sqlite",
         "KB_MODEL": "intfloat/multilingual-e5-base",
         "KB_PRECISION": "fp32",
         "KB_QUERY_PROMPT": "query: ",
@@ -54,6 +56,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
     assert settings(env) == Settings(
         articles=tmp_path / "articles",
         home=tmp_path / "home",
+        database_url="sqlite:////srv/firstcall.sqlite",
         model="intfloat/multilingual-e5-base",
         precision="fp32",
         query_prompt="query: ",
@@ -91,8 +94,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_MODEL, KB_PASSAGE_PROMPT, KB_PORT, "
-        "KB_PRECISION, KB_QUERY_PROMPT",
+        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_MODEL, KB_PASSAGE_PROMPT, "
+        "KB_PORT, KB_PRECISION, KB_QUERY_PROMPT",
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import fields
-from pathlib import Path
 
 import click
 import pytest
@@ -148,7 +147,7 @@ def test_a_command_over_two_lines_is_one_command() -> None:
 
 def default(value: object) -> str:
     """A default as the table has it: folders relative to the root."""
-    return value.relative_to(ROOT).as_posix() if isinstance(value, Path) else str(value)
+    return str(value).replace(f"{ROOT}/", "")
 
 
 def table(markdown: str) -> dict[str, str]:

@@ -72,6 +72,7 @@ def start(articles: Path, home: Path) -> tuple[App, subprocess.Popen[bytes]]:
     port = _free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
     env |= {"KB_PORT": str(port), "KB_ARTICLES": str(articles), "KB_HOME": str(home)}
+    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
     process = subprocess.Popen(
         [sys.executable, "-m", "kb", "serve"],
         cwd=ROOT,

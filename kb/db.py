@@ -1,0 +1,98 @@
+"""The database: open, read, write. One writer at a time, and what belongs together is one commit.
+
+SQLite runs with a rollback journal and synchronous FULL: 3.40.1, which Debian's Python links, has the
+WAL-reset corruption bug, and NORMAL loses acknowledged rows in a power cut (facts measured for this
+project, docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from kb.errors import StoreError
+from kb.tables import MIGRATIONS, schema
+
+BUSY_SECONDS = 10
+SQLITE = "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
+
+
+class Database:
+    """One open database, at the version of this program. Safe to use from any thread."""
+
+    def __init__(self, url: str) -> None:
+        """Open `url`, make it where it is not there, bring it up to date.
+
+        Raises StoreError where it cannot be opened or is newer than this program.
+        """
+        try:
+            address = sa.make_url(url)
+            self._sqlite = address.get_backend_name() == "sqlite"
+            if self._sqlite and address.database and address.database != ":memory:":
+                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if self._sqlite else {}
+            self._engine = sa.create_engine(address, **options)
+        except (ArgumentError, ImportError, OSError) as error:
+            raise StoreError("store_unusable", problem=str(error)) from error
+        self._writing = threading.RLock()
+        if self._sqlite:
+            sa.event.listen(self._engine, "connect", _prepare)
+            sa.event.listen(self._engine, "begin", _begin)
+        self._migrate()
+
+    def _migrate(self) -> None:
+        with self.write() as connection:
+            found = 0
+            if sa.inspect(connection).has_table(schema.name):
+                found = connection.scalar(sa.select(schema.c.version)) or 0
+            if found > len(MIGRATIONS):
+                raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
+            for migrate in MIGRATIONS[found:]:
+                migrate(connection)
+            if found != len(MIGRATIONS):
+                connection.execute(sa.delete(schema))
+                connection.execute(sa.insert(schema).values(version=len(MIGRATIONS)))
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction that may write: committed at the end, undone by any exception.
+
+        Raises StoreError where the database refuses (locked, full, gone): nothing was kept.
+        """
+        with self._writing, self._connected(firstcall_writes=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One transaction that only reads. Raises StoreError where the database cannot be read."""
+        with self._connected() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _connected(self, **options: bool) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection.execution_options(**options)
+        except DBAPIError as error:
+            raise StoreError("store_unusable", problem=str(error.orig)) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _prepare(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver's guess
+    for pragma in SQLITE:
+        connection.execute(pragma)
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("firstcall_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")  # deferred writers fail each other

@@ -1,0 +1,201 @@
+"""Every table and every migration, in order. Text of callers and agents is masked before it is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """An aware moment, kept as microseconds since 1970 in UTC: the same on every database, and it sorts."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Any) -> int | None:
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, _: Any) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+metadata = sa.MetaData()
+
+schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, nullable=False))
+
+# --- calls -----------------------------------------------------------------------------------------
+
+call = sa.Table(
+    "call",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("agent", sa.String(64), nullable=False),  # who holds it now
+    sa.Column("begun_at", Moment, nullable=False),
+    sa.Column("last_at", Moment, nullable=False),  # of its latest event: 15 idle minutes end a call
+    sa.Column("ended_at", Moment),
+    sa.Column("product", sa.String(64), nullable=False, default=""),
+    sa.Column("lang", sa.String(8), nullable=False, default=""),  # the customer's language
+    sa.Column("tag", sa.String(16), nullable=False, default=""),  # '' = a real call; practice, demo, preview, key
+    sa.Index("call_held", "agent", "ended_at"),
+)
+
+# What happened on a call, in order. `id` is made by whoever saw it happen, so that sending it twice is once.
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("call", sa.String(64), sa.ForeignKey("call.id"), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("query", sa.Text, nullable=False, default=""),
+    sa.Column("article", sa.String(200), nullable=False, default=""),
+    sa.Column("version", sa.String(64), nullable=False, default=""),  # sha256 of the article's file
+    sa.Column("detail", sa.JSON, nullable=False, default=dict),
+    sa.Column("undone_at", Moment),
+    sa.Index("event_of_call", "call", "at"),
+    sa.Index("event_of_article", "article", "kind"),
+    sa.Index("event_of_agent", "agent", "at"),
+)
+
+# Every version of an article that an agent was shown, so that what a caller was told can be read again.
+version = sa.Table(
+    "version",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("article", sa.String(200), nullable=False),
+    sa.Column("first_at", Moment, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Index("version_of_article", "article", "first_at"),
+)
+
+promise = sa.Table(
+    "promise",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("call", sa.String(64), sa.ForeignKey("call.id"), nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False),  # who keeps it
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("gap", sa.String(64), nullable=False, default=""),  # the gap whose answer is promised
+    sa.Column("kept_at", Moment),
+    sa.Column("undone_at", Moment),
+    sa.Index("promise_of_agent", "agent", "due_at"),
+)
+
+flag = sa.Table(
+    "flag",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("call", sa.String(64), nullable=False, default=""),
+    sa.Column("agent", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("article", sa.String(200), nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False, default=""),
+    sa.Column("reason", sa.String(16), nullable=False),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("undone_at", Moment),
+    sa.Index("flag_of_article", "article", "at"),
+)
+
+# --- gaps ------------------------------------------------------------------------------------------
+
+gap = sa.Table(
+    "gap",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),  # the words typed when it was recorded
+    sa.Column("lang", sa.String(8), nullable=False),
+    sa.Column("product", sa.String(64), nullable=False, default=""),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("article", sa.String(200), nullable=False, default=""),  # what answers it
+    sa.Column("closed_at", Moment),
+    sa.Index("gap_by_state", "state", "at"),
+)
+
+# Who met a gap on which call: its recorder and everyone who joined with +1.
+gap_report = sa.Table(
+    "gap_report",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("gap", sa.String(64), sa.ForeignKey("gap.id"), nullable=False),
+    sa.Column("call", sa.String(64), nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("question", sa.Text, nullable=False, default=""),
+    sa.Column("kind", sa.String(16), nullable=False, default=""),  # missing, wrong, unclear, fault; '' = not said
+    sa.Column("words", sa.Text, nullable=False, default=""),  # the customer's own words, added afterwards
+    sa.Column("answered", sa.Text, nullable=False, default=""),  # what the agent told them
+    sa.Column("suggestion", sa.Text, nullable=False, default=""),
+    sa.Column("told_at", Moment),  # when this agent saw that it is answered
+    sa.Column("undone_at", Moment),
+    sa.Index("report_of_gap", "gap", "at"),
+    sa.Index("report_of_agent", "agent", "told_at"),
+)
+
+# --- around the call -------------------------------------------------------------------------------
+
+bulletin = sa.Table(
+    "bulletin",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # promotion, outage, recall, holding
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False, default=""),
+    sa.Column("say", sa.Text, nullable=False, default=""),  # the sentence to hold callers with
+    sa.Column("teams", sa.JSON, nullable=False, default=list),  # [] = everyone
+    sa.Column("products", sa.JSON, nullable=False, default=list),  # [] = any
+    sa.Column("words", sa.JSON, nullable=False, default=list),  # searches with one of these show it too
+    sa.Column("valid_from", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("withdrawn_at", Moment),
+    sa.Index("bulletin_live", "expires_at"),
+)
+
+bulletin_seen = sa.Table(
+    "bulletin_seen",
+    metadata,
+    sa.Column("bulletin", sa.String(64), sa.ForeignKey("bulletin.id"), primary_key=True),
+    sa.Column("user", sa.String(64), primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+)
+
+practice = sa.Table(
+    "practice",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("user", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("article", sa.String(200), nullable=False),  # the right one
+    sa.Column("opened", sa.String(200), nullable=False, default=""),  # the last one opened
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("right", sa.Boolean, nullable=False),
+    sa.Index("practice_of_user", "user", "at"),
+)
+
+# --- people ----------------------------------------------------------------------------------------
+
+# What a person chose for themselves: their keys, when they last looked at the start-of-shift view.
+preference = sa.Table(
+    "preference",
+    metadata,
+    sa.Column("user", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+)
+
+# --- migrations ------------------------------------------------------------------------------------
+
+# Number i (from 1) takes a database from version i - 1 to i. Released ones never change.
+MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (lambda connection: metadata.create_all(connection),)
