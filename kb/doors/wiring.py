@@ -25,6 +25,7 @@ from kb.content import products, site
 from kb.content.articles import Article
 from kb.content.products import Catalogue
 from kb.content.site import Site
+from kb.db import Database
 from kb.errors import GenerationError, KBError, PublishError, QuestionError
 from kb.finding.search import Encoder, Hits, search
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
@@ -108,6 +109,11 @@ class Desk:
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    @functools.cached_property
+    def database(self) -> Database:
+        """What happened. Raises StoreError where it cannot be opened; the next asking tries again."""
+        return Database(self.settings.database_url)
 
     def open(self) -> Served:
         """Open the current generation, or keep what serves. Raises GenerationError where nothing can serve."""

@@ -7,8 +7,10 @@ import re
 import streamlit as st
 
 from kb.i18n import LANGUAGES, nearest_language, say
+from kb.people.users import Role, User
 
 SWITCH_PLACE = ".st-key-language { position: fixed; top: .6rem; right: 3.5rem; z-index: 999990; width: auto; }"
+SAMPLE_AGENT = User("agent", "Sample agent", Role.AGENT)
 NAMES = {"zh": "中文", "en": "English"}
 
 
@@ -19,6 +21,11 @@ def language() -> str:
         chosen = st.session_state.get("hl") or nearest_language(st.context.locale)
     st.session_state["hl"] = chosen
     return str(chosen)
+
+
+def me() -> User:
+    """Who is looking at this page."""
+    return SAMPLE_AGENT
 
 
 def t(key: str, **facts: object) -> str:
