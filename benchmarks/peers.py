@@ -297,7 +297,9 @@ def measure(peer: Peer, asked: list[Text]) -> dict[str, Any]:
 def benchmark(system: str, data_dir: Path, model_dir: Path, depth: int, vectors_dir: Path | None) -> dict[str, Any]:
     corpus, asked = documents(data_dir), queries(data_dir)
     file = vectors_dir / f"{model_dir.name}.{precision()}.sqlite" if vectors_dir else None
-    with closing(VectorCache(file, model_dir.name)) as cache:
+    # a mended tokeniser makes other vectors of the same weights
+    tokenizer = hashlib.sha256((model_dir / "tokenizer.json").read_bytes()).hexdigest()
+    with closing(VectorCache(file, f"{model_dir.name} {tokenizer}")) as cache:
         peer = SYSTEMS[system](corpus, model_dir, depth, cache)
         embedded = cache.embedded
     settings = {
