@@ -1,4 +1,4 @@
-"""Which FAISS index at which size: the figures behind EXACT_UP_TO and PROBES in indexer/engine.py.
+"""Which FAISS index at which size: the figures behind EXACT_UP_TO and PROBES in indexer/engine/fields.py.
 
     python benchmarks/index.py [--sizes 10000,100000,1000000] [--json OUT]
 
@@ -24,8 +24,8 @@ import faiss
 import numpy as np
 
 from benchmarks.bench import machine, result, table, write_json
-from indexer import engine
 from indexer.engine import VectorField, vector_index
+from indexer.engine import fields as engine
 from kb.config import settings
 
 QUESTIONS = 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -103,7 +102,7 @@ def _look(folder: Path, before: Manifest | None) -> _Seen:
     for path in articles.files(folder):
         name = path.relative_to(folder).as_posix()
         try:
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = articles.fingerprint(path.read_bytes())
             id, listed = known.get(name, ("", None))
             if listed and listed.sha256 == sha256 and id not in paths:
                 seen.kept[id] = listed
@@ -112,7 +111,7 @@ def _look(folder: Path, before: Manifest | None) -> _Seen:
                 id = article.id
                 if id in paths:
                     raise articles.twice(article, paths[id])
-                seen.changed[id] = (sha256, article)
+                seen.changed[id] = (article.version, article)
             paths[id] = name
         except ArticleError as error:
             seen.errors.append(error)

@@ -286,6 +286,15 @@ def test_a_file_that_vanishes_while_the_folder_is_read_stops_no_other(
 # --- when all is made anew -----------------------------------------------------------------------
 
 
+def test_a_version_is_named_by_the_text_that_is_read(base: SmallBase) -> None:
+    path = base.folder / "troubleshooting" / "marked.md"
+    path.write_bytes(b"\xef\xbb\xbf" + markdown("marked", "保修多久").encode())
+    base.build()
+    listed = base.open().manifest.articles["marked"]
+    assert listed.sha256 == articles.fingerprint(articles.read(path, base.folder).source.encode())
+    assert not base.build().published
+
+
 def test_another_model_embeds_everything_anew(base: SmallBase) -> None:
     base.build()
     base.write("refund-times-en", "When a refund arrives, in another model", place="refund-policy")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import engine as engines
-from indexer import generation
+from indexer import engine, generation
 from indexer.engine import Engine, VectorField, vector_index
+from indexer.engine import fields as engines
 from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import ANSWERS, ASKS, cut, embedded, shown
@@ -426,8 +426,8 @@ def ask_everything(index: Engine, order: Sequence[int]) -> dict[int, object]:
 
 
 def test_eight_threads_at_once_get_the_answers_of_one(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "MAX_TEXTS", 5)  # what is remembered is forgotten all the time
-    monkeypatch.setattr(engines, "MAX_VIEWS", 3)
+    monkeypatch.setattr(engine, "MAX_TEXTS", 5)  # what is remembered is forgotten all the time
+    monkeypatch.setattr(engine, "MAX_VIEWS", 3)
     numbers = range(0, len(QUESTIONS) * len(SCOPES), 5)
     alone = ask_everything(built.index, numbers)
     fresh = built.base.open().engine

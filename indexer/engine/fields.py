@@ -1,0 +1,86 @@
+"""One field of vectors: FAISS, exact while small, approximate and rescored exactly when not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.errors import GenerationError
+from kb.finding.search import Vector
+
+# Index by number of vectors, from benchmarks/index.py (docs/search.md): exact as long as it is quick.
+EXACT_UP_TO = 100_000
+PROBES = 128
+RESCORE = 4  # candidates of an approximate index rescored exactly, per result wanted
+
+faiss.omp_set_num_threads(1)  # one question is one thread's work; many questions run side by side
+
+
+class VectorField:
+    """Unit rows under inner product: FAISS, exact while small, approximate and rescored exactly when not."""
+
+    def __init__(self, index: faiss.Index, rows: Path | None) -> None:
+        self._index = index
+        self._rows = os.open(rows, os.O_RDONLY) if rows else None  # read with pread: never mapped
+
+    def __del__(self) -> None:
+        if getattr(self, "_rows", None) is not None:
+            os.close(self._rows)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def nearest(self, vector: Vector, k: int, allowed: NDArray[np.uint8] | None) -> Iterator[tuple[int, float]]:
+        """Up to k (row, cosine), best first. `allowed` is a bit a row, None for all."""
+        k = min(k, len(self))
+        if k == 0:
+            return
+        exact = self._rows is None
+        selector = faiss.IDSelectorBitmap(allowed.size, faiss.swig_ptr(allowed)) if allowed is not None else None
+        wanted = k if exact else min(k * RESCORE, len(self))
+        scores, found = self._index.search(vector[None], wanted, params=self._parameters(selector))
+        rows = found[0][found[0] >= 0]
+        if exact:
+            yield from zip(rows.tolist(), scores[0][: len(rows)].tolist(), strict=True)
+            return
+        cosines = self.rows(rows) @ vector
+        best = np.argsort(-cosines, kind="stable")[:k]
+        yield from zip(rows[best].tolist(), cosines[best].tolist(), strict=True)
+
+    def _parameters(self, selector: Any) -> Any:
+        if isinstance(self._index, faiss.IndexIVF):
+            return faiss.SearchParametersIVF(sel=selector, nprobe=PROBES)  # type: ignore[call-arg]
+        return faiss.SearchParameters(sel=selector) if selector is not None else None  # type: ignore[call-arg]
+
+    def rows(self, numbers: NDArray[np.int64]) -> Vector:
+        """The exact vectors of some rows, (n, dim)."""
+        if self._rows is None:
+            return np.asarray(self._index.reconstruct_batch(numbers), np.float32)
+        size = 4 * self._index.d
+        read = [os.pread(self._rows, size, int(row) * size) for row in numbers]
+        if any(len(one) != size for one in read):
+            raise GenerationError("generation_damaged", generation="", file="rows.f32")
+        return np.frombuffer(b"".join(read), "<f4").reshape(len(read), self._index.d)
+
+
+def vector_index(rows: Vector) -> faiss.Index:
+    """The FAISS index that suits this many rows. Inner product; rows have length 1, so it is the cosine."""
+    count, dim = rows.shape
+    if count <= EXACT_UP_TO:
+        index: faiss.Index = faiss.IndexFlatIP(dim)
+    else:
+        lists = max(1, min(int(4 * count**0.5), count // 32))
+        index = faiss.index_factory(dim, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    if not index.is_trained:
+        chosen = np.random.default_rng(0).choice(count, min(count, 64 * int(4 * count**0.5)), replace=False)
+        faiss.omp_set_num_threads(os.cpu_count() or 1)
+        index.train(rows[np.sort(chosen)])
+    index.add(rows)
+    faiss.omp_set_num_threads(1)
+    return index

@@ -1,0 +1,104 @@
+"""BM25 over the terms of articles: one tantivy index over a whole generation, a document an article."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from indexer.engine.segments import Entry
+from kb import text
+from kb.finding.chunks import asks_by_title
+
+ASKS_BOOST = 1.0  # words of title and questions count once more than words of the body
+PREFIX_BOOST = 0.5
+PREFIX_TERMS = 24
+WRITER_HEAP = 32_000_000
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
+    builder.add_unsigned_field("number", fast=True, indexed=True)
+    builder.add_text_field("asks", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("text", tokenizer_name="whitespace", index_option="freq")
+    return builder.build()
+
+
+def write_lexical(folder: Path, added: Iterable[Entry], removed: Iterable[int]) -> None:
+    """Add articles to the BM25 index in `folder` (made where there is none) and take versions out by number."""
+    folder.mkdir(exist_ok=True)
+    schema = _schema()
+    index = tantivy.Index(schema, path=str(folder), reuse=True)
+    writer = index.writer(WRITER_HEAP, 1)
+    for number in removed:
+        writer.delete_documents_by_query(tantivy.Query.term_query(schema, "number", number))  # by_term knows no u64
+    for entry in added:
+        document = tantivy.Document()
+        document.add_text("id", entry.article.id)
+        document.add_unsigned("number", entry.number)
+        title = (entry.article.title,) if asks_by_title(entry.article) else ()
+        asks = text.terms("\n".join((*title, *entry.article.questions)))
+        document.add_text("asks", " ".join(asks))
+        document.add_text("text", " ".join(asks + text.terms(entry.article.body)))
+        writer.add_document(document)
+    writer.commit()
+    writer.wait_merging_threads()
+    for lock in folder.glob(".tantivy-*.lock"):
+        lock.unlink()
+
+
+class Words:
+    """BM25 over articles. Scores are summed over the two fields."""
+
+    def __init__(self, folder: Path) -> None:
+        self._schema = _schema()
+        index = tantivy.Index.open(str(folder))
+        self._searcher = index.searcher()
+
+    def __len__(self) -> int:
+        return int(self._searcher.num_docs)
+
+    def best(self, terms: text.QueryTerms, k: int, allowed: Mapping[int, str]) -> list[tuple[str, float]]:
+        """Up to k (article, BM25), best first, of the allowed numbers. Asks deeper until it has them or all."""
+        if not terms or not allowed:
+            return []
+        query = self._query(terms)
+        limit = k
+        while True:
+            limit = min(max(limit, 1), max(len(self), 1))
+            hits = self._searcher.search(query, limit, count=False).hits
+            numbers = self._numbers(hits)
+            found = [(allowed[n], score) for (score, _), n in zip(hits, numbers, strict=True) if n in allowed]
+            if len(found) >= k or len(hits) < limit or limit >= len(self):
+                return found[:k]
+            limit *= 4
+
+    def having(self, term: str, allowed: Mapping[int, str]) -> list[str]:
+        """Ids of allowed articles whose title or questions have the term, in id order."""
+        query = tantivy.Query.term_query(self._schema, "asks", term)
+        hits = self._searcher.search(query, max(len(self), 1), count=False).hits
+        return sorted(allowed[number] for number in self._numbers(hits) if number in allowed)
+
+    def _numbers(self, hits: Sequence[tuple[Any, tantivy.DocAddress]]) -> list[int]:
+        values = self._searcher.fast_field_values("number", [place for _, place in hits])
+        return [int(value) for value in values if value is not None]
+
+    def _query(self, terms: text.QueryTerms) -> tantivy.Query:
+        should = tantivy.Occur.Should
+        parts = [(should, self._either(word)) for word in terms.words]
+        if terms.prefix:
+            grown = [t for t, _ in self._searcher.terms_with_prefix("text", terms.prefix, limit=PREFIX_TERMS)]
+            growing = [self._either(term) for term in grown if term not in terms.words]
+            if growing:
+                best = tantivy.Query.disjunction_max_query(growing)
+                parts.append((should, tantivy.Query.boost_query(best, PREFIX_BOOST)))
+        return tantivy.Query.boolean_query(parts)
+
+    def _either(self, term: str) -> tantivy.Query:
+        asks = tantivy.Query.term_query(self._schema, "asks", term, "freq")
+        body = tantivy.Query.term_query(self._schema, "text", term, "freq")
+        should = tantivy.Occur.Should
+        return tantivy.Query.boolean_query([(should, tantivy.Query.boost_query(asks, ASKS_BOOST)), (should, body)])
