@@ -8,8 +8,11 @@ never, escalate.
 
 from __future__ import annotations
 
+import codecs
 import functools
+import hashlib
 import itertools
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -102,6 +105,11 @@ class Article:
     @property
     def body(self) -> str:
         return self.source[self.body_start :]
+
+    @property
+    def version(self) -> str:
+        """Which text this is: sha256 of `source`, in hex."""
+        return fingerprint(self.source.encode())
 
     @property
     def category(self) -> str:
@@ -333,19 +341,26 @@ def parser() -> MarkdownIt:
     return markdown
 
 
-_LEAVES = ("paragraph_open", "heading_open", "fence", "code_block", "table_open", "hr", "html_block")
-
-
-def _body(source: str, start: int) -> tuple[tuple[Block, ...], tuple[Section, ...], tuple[Span, ...]]:
-    """Containers, sections and the smallest blocks (paragraph, list item line, table) of a body."""
+def blocks_of(source: str, start: int) -> tuple[list[Token], Callable[[int, int], Span]]:
+    """The block tokens of the body that begins at `start`, and what turns their lines into a place of `source`."""
     starts = [start, *(start + match.end() for match in re.finditer("\n", source[start:]))]
     starts.append(len(source))
 
     def span(first: int, last: int) -> Span:
         return Span(starts[min(first, len(starts) - 1)], starts[min(last, len(starts) - 1)])
 
-    # a carriage return of its own would be a line to the parser and none to whoever reads the file
-    tokens = parser().parse(source[start:].replace("\r\n", "\n").replace("\r", " "))
+    # a carriage return of its own would be a line to the parser and none to whoever reads the file; and where the
+    # last line is a bare quote mark with no end, the container rule looks past the end of the text
+    body = source[start:].replace("\r\n", "\n").replace("\r", " ")
+    return parser().parse(body if body.endswith("\n") else f"{body}\n"), span
+
+
+_LEAVES = ("paragraph_open", "heading_open", "fence", "code_block", "table_open", "hr", "html_block")
+
+
+def _body(source: str, start: int) -> tuple[tuple[Block, ...], tuple[Section, ...], tuple[Span, ...]]:
+    """Containers, sections and the smallest blocks (paragraph, list item line, table) of a body."""
+    tokens, span = blocks_of(source, start)
     blocks = [_block(token, span, source) for token in tokens if token.type in _OPENINGS]
     leaves = [span(*token.map) for token in tokens if token.map and token.type in _LEAVES and token.level < 64]
     return tuple(blocks), tuple(_sections(tokens, span, len(source))), tuple(_disjoint(leaves))
@@ -394,6 +409,20 @@ def _sections(tokens: list[Token], span: Callable[[int, int], Span], end: int) -
         yield Section(heading, level, Span(start, close))
 
 
+# --- links ----------------------------------------------------------------------------------------
+
+LINK = re.compile(r"(?<!!)\[[^\[\]\n]*\]\(([^()\s]+)\)")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
+
+
+def linked(article: Article, target: str) -> str:
+    """The file of the articles folder that a link in this article leads to, '' where it leads elsewhere."""
+    path = target.split("#")[0]
+    if not path or _SCHEME.match(path):
+        return ""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(article.path), path))
+
+
 # --- plain text ----------------------------------------------------------------------------------
 
 _RULES = (
@@ -428,6 +457,12 @@ def files(folder: Path) -> list[Path]:
         for path in folder.rglob("*.md")
         if not any(part[0] in "_." for part in path.relative_to(folder).parts) and path.is_file()
     )
+
+
+def fingerprint(raw: bytes) -> str:
+    """The sha256 of a file as hex, which names one version of an article: `article.source.encode()` has the same,
+    so a byte order mark is no part of it."""
+    return hashlib.sha256(raw.removeprefix(codecs.BOM_UTF8)).hexdigest()
 
 
 def read_all(folder: Path) -> tuple[list[Article], list[ArticleError]]:

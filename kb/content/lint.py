@@ -5,13 +5,11 @@ A new rule is one more function and one more row in `RULES`, with its sentence i
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from kb.content.articles import SLOT, Article
+from kb.content.articles import LINK, SLOT, Article, linked
 from kb.content.glossary import Glossary, jargon
 from kb.content.products import Catalogue
 from kb.content.site import Site
@@ -20,8 +18,6 @@ from kb.people.scope import is_valid_on
 TITLE_MOST = {"zh": 30, "en": 60}  # characters
 SAY_MOST = {"zh": 90, "en": 45}  # characters, words: about 25 seconds of reading aloud
 QUESTIONS_LEAST = 3
-
-_LINK = re.compile(r"(?<!!)\[[^\[\]\n]*\]\(([^()\s]+)\)")
 
 
 @dataclass(frozen=True)
@@ -101,13 +97,9 @@ def title_short(article: Article, base: Base) -> Found:
 
 def links_lead_somewhere(article: Article, base: Base) -> Found:
     """Links between articles are relative paths; each must be a file."""
-    folder = posixpath.dirname(article.path)
-    for match in _LINK.finditer(article.source, article.body_start):
-        target = match.group(1).split("#")[0]
-        if not target or re.match(r"[a-z][a-z0-9+.-]*:", target):
-            continue
-        path = posixpath.normpath(posixpath.join(folder, target))
-        if path not in base.paths:
+    for match in LINK.finditer(article.source, article.body_start):
+        path = linked(article, match.group(1))
+        if path and path not in base.paths:
             yield "link_broken", match.start(), {"target": match.group(1)}
 
 

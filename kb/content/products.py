@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,11 +64,57 @@ def _product(code: str, facts: Mapping[str, object]) -> Product:
 def resolve(catalogue: Catalogue, spoken: str) -> str | None:
     """The code of a product named by code, name or alias (`R3000`, `lh-r3000`), or None."""
     wanted = _spelling(spoken)
-    for product in catalogue.values():
-        names = (product.code, product.name_en, product.name_zh, *product.aliases)
-        if any(_spelling(name) == wanted for name in names):
-            return product.code
-    return None
+    return next((code for code, product in catalogue.items() if wanted in _spellings(product)), None)
+
+
+def named_in(catalogue: Catalogue, said: str) -> tuple[str, ...]:
+    """Codes of the products that a text names by code, name or alias, each once, in catalogue order.
+
+    A name counts as whole words only, and the longest one wins: `Buds 2 Pro` is not also `Buds 2`.
+    """
+    spelled, cuts = _words(said)
+    found = [
+        (code, place, place + len(name))
+        for code, product in catalogue.items()
+        for name in _spellings(product)
+        for place in _places(spelled, name)
+        if place in cuts and place + len(name) in cuts
+    ]
+    return tuple(
+        dict.fromkeys(
+            code
+            for code, start, end in found
+            if not any(a <= start and end <= b and b - a > end - start for _, a, b in found)
+        )
+    )
+
+
+def _places(spelled: str, name: str) -> Iterator[int]:
+    place = spelled.find(name)
+    while place >= 0:
+        yield place
+        place = spelled.find(name, place + 1)
+
+
+def _words(said: str) -> tuple[str, set[int]]:
+    """A text's spelling, and the places in it where a name may start or end: every Chinese character is a word."""
+    letters: list[str] = []
+    cuts = {0}
+    before = ""
+    for char in fold(said):
+        if char.isalnum():
+            if not (before.isalnum() and before.isascii() and char.isascii()):
+                cuts.add(len(letters))
+            letters.append(char)
+        before = char
+    cuts.add(len(letters))
+    return "".join(letters), cuts
+
+
+@functools.lru_cache(maxsize=10_000)
+def _spellings(product: Product) -> tuple[str, ...]:
+    names = (product.code, product.name_en, product.name_zh, *product.aliases)
+    return tuple(dict.fromkeys(spelled for name in names if (spelled := _spelling(name))))
 
 
 def _spelling(name: str) -> str:

@@ -1,11 +1,11 @@
-"""The site's own facts, `articles/_site.toml`: name, time zone, opening hours, departments, slots."""
+"""The site's own facts, `articles/_site.toml`: name, time zone, opening hours, calendar, departments, slots."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +13,8 @@ from kb.errors import ArticleError
 
 FILE = "_site.toml"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SATURDAY = DAYS.index("sat")
+LONGEST_HOLIDAY = 31  # days; longer is a slip of the pen, and no working day would ever come
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ ALWAYS = Hours(((time(0), time(0)),) * 7)
 
 @dataclass(frozen=True)
 class Site:
-    """One site. `slots` are the names a say-line may leave open, with what to ask for, by language."""
+    """One site. `slots` are the names a say-line may leave open, with what to ask for, by language.
+
+    holidays: days from Monday to Friday, or any other, that are no working days
+    workdays: Saturdays and Sundays that are
+    """
 
     name_en: str = "Firstcall"
     name_zh: str = "Firstcall"
@@ -54,10 +60,20 @@ class Site:
     hours: Hours = ALWAYS
     departments: Mapping[str, Department] | None = None
     slots: Mapping[str, Mapping[str, str]] | None = None
+    holidays: frozenset[date] = frozenset()
+    workdays: frozenset[date] = frozenset()
 
     def today(self, at: datetime) -> date:
         """The site's calendar day at an aware moment."""
         return at.astimezone(self.zone).date()
+
+    def works_on(self, day: date) -> bool:
+        """Whether a day is a working day: Monday to Friday, no holiday, or a weekend day that makes up for one."""
+        return day in self.workdays or (day.weekday() < SATURDAY and day not in self.holidays)
+
+    def has_calendar(self, year: int) -> bool:
+        """Whether the holidays of a year are known. Where they are not, only weekends are taken out."""
+        return any(day.year == year for day in self.holidays)
 
 
 def load(folder: Path) -> Site:
@@ -70,25 +86,28 @@ def load(folder: Path) -> Site:
         return Site()
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
+        holidays, workdays = _calendar(tree.get("calendar", {}))
         departments = {key: _department(key, facts) for key, facts in tree.get("departments", {}).items()}
         return Site(
             name_en=tree["name"]["en"],
             name_zh=tree["name"]["zh"],
             zone=ZoneInfo(tree["time_zone"]),
-            hours=_hours(tree["hours"]),
+            hours=hours_of(tree["hours"]),
             departments=departments,
             slots={slot: dict(labels) for slot, labels in tree.get("slots", {}).items()},
+            holidays=holidays,
+            workdays=workdays,
         )
     except (OSError, KeyError, AttributeError, TypeError, ValueError, ZoneInfoNotFoundError) as error:
         raise ArticleError("site_broken", file=FILE, line=1, problem=str(error)) from error
 
 
 def _department(key: str, facts: Mapping[str, object]) -> Department:
-    return Department(key, str(facts["en"]), str(facts["zh"]), _hours(facts["hours"]))
+    return Department(key, str(facts["en"]), str(facts["zh"]), hours_of(facts["hours"]))
 
 
-def _hours(spans: object) -> Hours:
-    """`{ mon-fri = "09:00-18:00", sat = "09:00-12:00" }`; a day not named is closed."""
+def hours_of(spans: object) -> Hours:
+    """`{ mon-fri = "09:00-18:00", sat = "09:00-12:00" }`; a day not named is closed. Raises TypeError, ValueError."""
     if not isinstance(spans, dict):
         raise TypeError("hours")
     week: list[tuple[time, time] | None] = [None] * 7
@@ -101,6 +120,31 @@ def _hours(spans: object) -> Hours:
         for day in range(start, end + 1):
             week[day] = (_time(opens), _time(closes))
     return Hours(tuple(week))
+
+
+def _calendar(facts: Mapping[str, object]) -> tuple[frozenset[date], frozenset[date]]:
+    """Holidays and the weekend days worked for them."""
+    unknown = set(facts) - {"holidays", "working"}
+    if unknown:
+        raise ValueError(f"calendar: {', '.join(sorted(unknown))}")
+    holidays, working = (_days(facts.get(name, [])) for name in ("holidays", "working"))
+    if both := holidays & working:
+        raise ValueError(f"calendar: {min(both)} is a holiday and a working day")
+    return holidays, working
+
+
+def _days(spans: object) -> frozenset[date]:
+    """`["2026-01-01", "2026-02-15/2026-02-23"]`: days and spans of days, both ends included."""
+    if not isinstance(spans, list):
+        raise TypeError("calendar")
+    days: set[date] = set()
+    for span in spans:
+        first, _, last = str(span).partition("/")
+        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        if not 0 <= (end - start).days < LONGEST_HOLIDAY:
+            raise ValueError(f"calendar: {span}")
+        days.update(start + timedelta(n) for n in range((end - start).days + 1))
+    return frozenset(days)
 
 
 def _time(text: str) -> time:

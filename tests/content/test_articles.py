@@ -20,6 +20,8 @@ from kb.content.articles import (
     Article,
     Span,
     files,
+    fingerprint,
+    linked,
     parse,
     plain,
     read,
@@ -564,6 +566,7 @@ def check_spans(one: Article) -> None:
 @given(st.one_of(SCRAPS, HEADED, BODIED))
 @example("---\nid: a\ntitle: T\nlang: en\n---\n> ::: say\n> x\n> :::\n")
 @example("---\nid: a\ntitle: T\nlang: en\nquestions: ~\n---\n")
+@example("---\nid: a\ntitle: T\nlang: en\n---\n> | If | Then |\n> |---|---|\n> ")
 def test_any_text_is_an_article_or_an_article_error(source: str) -> None:
     one = parsed(source)
     if isinstance(one, ArticleError):
@@ -583,6 +586,25 @@ def test_plain_text_is_one_line(markdown: str) -> None:
     assert plain(markdown) == " ".join(plain(markdown).split())
 
 
+# --- links ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("b.md", "refund-policy/b.md"),
+        ("../products/b.md#how-long", "products/b.md"),
+        ("./b.md", "refund-policy/b.md"),
+        ("../../b.md", "../b.md"),
+        ("#why", ""),
+        ("https://example.com/b.md", ""),
+        ("mailto:a@example.com", ""),
+    ],
+)
+def test_a_link_leads_to_a_file_of_the_folder_or_elsewhere(target: str, path: str) -> None:
+    assert linked(article(), target) == path
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
@@ -592,6 +614,14 @@ def written(folder: Path, name: str, data: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
     return path
+
+
+def test_a_file_has_the_fingerprint_of_the_source_it_is_read_as(tmp_path: Path) -> None:
+    written(tmp_path, "a.md", b"\xef\xbb\xbf" + text_of("a").encode())
+    one = read(tmp_path / "a.md", tmp_path)
+    assert fingerprint((tmp_path / "a.md").read_bytes()) == fingerprint(one.source.encode())
+    assert fingerprint(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert fingerprint(b"abc\n") != fingerprint(b"abc")
 
 
 def text_of(id: str, title: str = "路由器亮红灯", lang: str = "zh-CN") -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.content.products import Product, load, resolve
+from kb.content.products import Product, load, named_in, resolve
 from kb.errors import ArticleError
 
 CATALOGUE = """
@@ -132,3 +132,41 @@ def test_a_catalogue_that_is_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "_products.toml").mkdir()
     with pytest.raises(ArticleError, match="catalogue_broken"):
         load(tmp_path)
+
+
+NAMED = {
+    "R": Product("LH-R3000", "Lark Router R3000", "云雀路由器 R3000", "router", ("R3000", "路由器R3000")),
+    "B2": Product("LH-B2", "Lark Buds 2", "云雀耳机 Buds 2", "earbuds", ("B2", "Buds 2")),
+    "B2P": Product("LH-B2P", "Lark Buds 2 Pro", "云雀耳机 Buds 2 Pro", "earbuds", ("B2P", "Buds 2 Pro")),
+    "S1": Product("LH-S1", "Smart Lock S1", "智能门锁 S1", "smart lock", ("S1",)),
+}
+BY_CODE = {product.code: product for product in NAMED.values()}
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("my r3000 has a red light", ("LH-R3000",)),
+        ("路由器R3000红灯", ("LH-R3000",)),
+        ("雲雀路由器 r-3000 怎么了", ("LH-R3000",)),
+        ("R 3000 is slow", ("LH-R3000",)),
+        ("LH-R3000", ("LH-R3000",)),
+        ("is the S1's battery in the R3000's box?", ("LH-R3000", "LH-S1")),
+        ("buds 2 pro keep dropping", ("LH-B2P",)),  # and not Buds 2 too
+        ("buds 2 and buds 2 pro", ("LH-B2", "LH-B2P")),
+        ("Buds 2耳机没声音", ("LH-B2",)),
+        ("R30001", ()),
+        ("XR3000", ()),
+        ("R3000X", ()),
+        ("this 1 has 1 fault", ()),  # no s1 over the edge of a word
+        ("router", ()),
+        ("", ()),
+        ("？！", ()),
+    ],
+)
+def test_products_are_found_in_what_a_caller_says(said: str, codes: tuple[str, ...]) -> None:
+    assert named_in(BY_CODE, said) == codes
+
+
+def test_a_text_names_nothing_where_there_is_no_catalogue() -> None:
+    assert named_in({}, "my R3000") == ()

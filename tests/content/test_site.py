@@ -16,6 +16,10 @@ name = { en = "Lark Home", zh = "云雀家居" }
 time_zone = "Asia/Shanghai"
 hours = { mon-fri = "09:00-18:00", sat = "10:00-24:00" }
 
+[calendar]
+holidays = ["2026-09-25", "2026-10-01/2026-10-03"]
+working = [2026-10-10]
+
 [slots]
 amount = { en = "amount", zh = "金额" }
 
@@ -45,6 +49,8 @@ def test_a_site_is_read_as_it_is_written(tmp_path: Path) -> None:
             ),
         },
         slots={"amount": {"en": "amount", "zh": "金额"}},
+        holidays=frozenset({date(2026, 9, 25), date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 3)}),
+        workdays=frozenset({date(2026, 10, 10)}),
     )
 
 
@@ -54,9 +60,46 @@ def test_a_folder_without_a_site_is_in_utc_and_always_open(tmp_path: Path) -> No
     assert (site.zone, site.hours, site.departments, site.slots) == (ZoneInfo("UTC"), ALWAYS, None, None)
 
 
-def test_departments_and_slots_may_be_left_out(tmp_path: Path) -> None:
-    site = load(written(tmp_path, SITE.split("[slots]")[0]))
+def test_calendar_departments_and_slots_may_be_left_out(tmp_path: Path) -> None:
+    site = load(written(tmp_path, SITE.split("[calendar]")[0]))
     assert (site.departments, site.slots) == ({}, {})
+    assert (site.holidays, site.workdays) == (frozenset(), frozenset())
+
+
+# 2026-10-01 is a Thursday
+@pytest.mark.parametrize(
+    ("day", "works"),
+    [
+        (date(2026, 9, 24), True),
+        (date(2026, 9, 25), False),  # a holiday
+        (date(2026, 9, 26), False),  # a Saturday
+        (date(2026, 9, 27), False),
+        (date(2026, 9, 30), True),
+        (date(2026, 10, 1), False),
+        (date(2026, 10, 2), False),
+        (date(2026, 10, 5), True),
+        (date(2026, 10, 10), True),  # a Saturday that is worked
+        (date(2026, 10, 11), False),
+    ],
+)
+def test_a_working_day_is_no_weekend_and_no_holiday(tmp_path: Path, day: date, works: bool) -> None:
+    assert load(written(tmp_path, SITE)).works_on(day) is works
+
+
+def test_a_year_without_holidays_has_no_calendar(tmp_path: Path) -> None:
+    site = load(written(tmp_path, SITE))
+    assert [year for year in range(2024, 2030) if site.has_calendar(year)] == [2026]
+
+
+def test_the_sample_site_has_the_published_days_of_2026() -> None:
+    site = load(Path(__file__).resolve().parent.parent.parent / "articles")
+    off = [day for day in site.holidays if day.year == 2026]
+    assert len(off) == 3 + 9 + 3 + 5 + 3 + 3 + 7
+    assert all(day.weekday() >= 5 for day in site.workdays)
+    assert not site.works_on(date(2026, 2, 16))
+    assert site.works_on(date(2026, 2, 14))
+    assert site.works_on(date(2026, 2, 24))
+    assert site.has_calendar(2027)
 
 
 # 2026-11-16 is a Monday
@@ -148,6 +191,14 @@ def test_hours_are_written_by_days(tmp_path: Path, spans: str, week: list[object
         (', hours = { mon-sun = "00:00-24:00" }', ""),
         ('zh = "宽带网络中心", ', ""),
         ("[slots]", "[slots"),
+        ("2026-10-01/2026-10-03", "2026-10-03/2026-10-01"),
+        ("2026-10-01/2026-10-03", "2026-10-01/2062-10-03"),
+        ("2026-10-01/2026-10-03", "2026-10-01-2026-10-03"),
+        ("2026-10-01/2026-10-03", "1 October"),
+        ("[2026-10-10]", "[2026-10-02]"),  # a holiday
+        ("[2026-10-10]", "2026-10-10"),
+        ("working =", "work ="),
+        ("[calendar]", "calendar = 1\n[other]"),
     ],
 )
 def test_a_site_that_is_not_what_it_should_be_is_told(tmp_path: Path, old: str, new: str) -> None:
