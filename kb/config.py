@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,6 +27,8 @@ class Settings:
     query_prompt, passage_prompt: written before each text; `auto` = E5's for the packaged model,
                  the model's own otherwise
     host, port:  where the app listens
+    origins:     the addresses people open, as in `https://kb.example.com`, with commas between them;
+                 '' = what follows from host and port
     keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
     language:    language of the command line: `auto` (from LANG), `zh` or `en`
     """
@@ -38,6 +42,7 @@ class Settings:
     passage_prompt: str = "auto"
     host: str = "127.0.0.1"
     port: int = 8501
+    origins: str = ""
     keep: int = 3
     language: str = "auto"
 
@@ -45,17 +50,58 @@ class Settings:
     def index(self) -> Path:
         return self.home / "index"
 
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the app: it listens to nobody else and is announced nowhere."""
+        return is_loopback(self.host) and not self.origins
 
+    @property
+    def addresses(self) -> frozenset[str]:
+        """The only origins the app answers at, as browsers write them; none where host says "everywhere"."""
+        if self.origins:
+            return frozenset(self.origins.split(","))
+        if self.host in EVERYWHERE:
+            return frozenset()
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        hosts = LOOPBACKS if is_loopback(self.host) else (host.lower(),)
+        return frozenset(f"http://{one}{_port(self.port)}" for one in hosts)
+
+
+EVERYWHERE = ("0.0.0.0", "::")
+LOOPBACKS = ("127.0.0.1", "localhost", "[::1]")
+ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?")
 MAX_DIGITS = 9
 MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
 CHOICES = {"precision": {"auto", "fp32", "bf16"}, "language": {"auto", "zh", "en"}}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be at, or come from, this host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _port(number: int) -> str:
+    return "" if number == 80 else f":{number}"
+
+
+def _origin(name: str, value: str) -> str:
+    """An origin as browsers write it: small letters, no port where it is the usual one."""
+    found = ORIGIN.fullmatch(value.strip().lower())
+    if found is None:
+        raise SettingError("setting_not_an_origin", name=name, value=value.strip())
+    scheme, host, port = found.groups()
+    usual = {"http": "80", "https": "443"}[scheme]
+    return f"{scheme}://{host}" + (f":{port}" if port and port != usual else "")
 
 
 def settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Read `KB_NAME` for each field of `Settings`.
 
     Raises SettingError for an unknown `KB_` name, a value that is no whole number where one is
-    needed, one outside its choices, or `KB_KEEP` below 2.
+    needed, one outside its choices, an origin that is none, or `KB_KEEP` below 2.
     """
     known = {f"KB_{field.name.upper()}": field for field in fields(Settings)}
     given: dict[str, object] = {}
@@ -79,6 +125,8 @@ def _read(field: str, name: str, value: str) -> object:
         if field == "port" and not 1 <= int(value) <= 65_535:
             raise SettingError("setting_not_a_port", name=name, value=value)
         return int(value)
+    if field == "origins":
+        return ",".join(_origin(name, one) for one in value.split(","))
     choices = CHOICES.get(field)
     if choices and value not in choices:
         raise SettingError("setting_not_a_choice", name=name, value=value, choices=", ".join(sorted(choices)))

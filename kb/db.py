@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from kb.errors import StoreError
 from kb.tables import MIGRATIONS, schema
 
+Connection = sa.Connection  # what a door hands from a transaction to a room
+
 BUSY_SECONDS = 10
 SQLITE = "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
 

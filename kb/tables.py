@@ -35,6 +35,7 @@ call = sa.Table(
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("agent", sa.String(64), nullable=False),  # who holds it now
+    sa.Column("teams", sa.JSON, nullable=False, default=list),  # of whoever holds it
     sa.Column("begun_at", Moment, nullable=False),
     sa.Column("last_at", Moment, nullable=False),  # of its latest event: 15 idle minutes end a call
     sa.Column("ended_at", Moment),
@@ -61,6 +62,7 @@ event = sa.Table(
     sa.Index("event_of_call", "call", "at"),
     sa.Index("event_of_article", "article", "kind"),
     sa.Index("event_of_agent", "agent", "at"),
+    sa.Index("event_that_solved", "kind", "article", "undone_at", "call"),
 )
 
 # Every version of an article that an agent was shown, so that what a caller was told can be read again.
@@ -185,6 +187,41 @@ practice = sa.Table(
 )
 
 # --- people ----------------------------------------------------------------------------------------
+
+user = sa.Table(
+    "user",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # the name they sign in with
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("teams", sa.JSON, nullable=False, default=list),
+    sa.Column("langs", sa.JSON, nullable=False, default=list),
+    sa.Column("password", sa.String(200), nullable=False),  # argon2id, with its salt and costs
+    sa.Column("must_change", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("disabled_at", Moment),
+)
+
+session = sa.Table(
+    "session",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),  # sha256 of the token, which is kept nowhere
+    sa.Column("user", sa.String(64), nullable=False),
+    sa.Column("sample", sa.Boolean, nullable=False),  # of a sample person: worth nothing once there are accounts
+    sa.Column("begun_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Index("session_of_user", "user"),
+)
+
+# Tries to sign in that reached the password hash, of the last minutes only.
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),  # sha256 of name and address: a mistyped password is no name
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("attempt_of", "who", "at"),
+)
 
 # What a person chose for themselves: their keys, when they last looked at the start-of-shift view.
 preference = sa.Table(

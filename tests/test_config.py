@@ -30,6 +30,7 @@ def test_nothing_set_gives_the_defaults() -> None:
         passage_prompt="auto",
         host="127.0.0.1",
         port=8501,
+        origins="",
         keep=3,
         language="auto",
     )
@@ -50,6 +51,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_PASSAGE_PROMPT": "",
         "KB_HOST": "0.0.0.0",
         "KB_PORT": "8600",
+        "KB_ORIGINS": "https://kb.example.com",
         "KB_KEEP": "5",
         "KB_LANGUAGE": "zh",
     }
@@ -63,6 +65,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         passage_prompt="",
         host="0.0.0.0",
         port=8600,
+        origins="https://kb.example.com",
         keep=5,
         language="zh",
     )
@@ -94,8 +97,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_MODEL, KB_PASSAGE_PROMPT, "
-        "KB_PORT, KB_PRECISION, KB_QUERY_PROMPT",
+        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_MODEL, KB_ORIGINS, "
+        "KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT",
     }
 
 
@@ -115,6 +118,57 @@ def test_fewer_than_two_generations_are_refused(value: str) -> None:
 def test_a_port_that_no_machine_has_is_refused(value: str) -> None:
     error = refused({"KB_PORT": value})
     assert (error.code, error.facts) == ("setting_not_a_port", {"name": "KB_PORT", "value": value})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://kb.example.com", "https://kb.example.com"),
+        (" HTTPS://KB.Example.com/ ,http://10.0.0.5:8501", "https://kb.example.com,http://10.0.0.5:8501"),
+        ("https://kb.example.com:443,http://kb.example.com:80", "https://kb.example.com,http://kb.example.com"),
+        ("http://[::1]:8501", "http://[::1]:8501"),
+    ],
+)
+def test_origins_are_kept_as_browsers_write_them(given: str, kept: str) -> None:
+    assert settings({"KB_ORIGINS": given}).origins == kept
+    assert settings({"KB_ORIGINS": given}).addresses == set(kept.split(","))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "kb.example.com",
+        "https://kb.example.com/app",
+        "ftp://kb",
+        "https://",
+        "*",
+        "https://a b",
+        "https://u@kb",
+        "http://a,",
+    ],
+)
+def test_an_origin_that_is_none_is_refused(value: str) -> None:
+    error = refused({"KB_ORIGINS": value})
+    assert (error.code, error.facts["name"]) == ("setting_not_an_origin", "KB_ORIGINS")
+
+
+@pytest.mark.parametrize(
+    ("env", "addresses", "local"),
+    [
+        ({}, {"http://127.0.0.1:8501", "http://localhost:8501", "http://[::1]:8501"}, True),
+        ({"KB_HOST": "localhost", "KB_PORT": "80"}, {"http://127.0.0.1", "http://localhost", "http://[::1]"}, True),
+        ({"KB_HOST": "::1"}, {"http://127.0.0.1:8501", "http://localhost:8501", "http://[::1]:8501"}, True),
+        ({"KB_HOST": "192.168.1.5"}, {"http://192.168.1.5:8501"}, False),
+        ({"KB_HOST": "fd00::5", "KB_PORT": "90"}, {"http://[fd00::5]:90"}, False),
+        ({"KB_HOST": "KB"}, {"http://kb:8501"}, False),
+        ({"KB_HOST": "0.0.0.0"}, set(), False),
+        ({"KB_HOST": "::"}, set(), False),
+        ({"KB_ORIGINS": "https://kb.example.com"}, {"https://kb.example.com"}, False),
+    ],
+)
+def test_the_addresses_follow_from_host_and_port(env: dict[str, str], addresses: set[str], local: bool) -> None:
+    assert settings(env).addresses == addresses
+    assert settings(env).local is local
 
 
 def test_a_setting_set_to_nothing_is_not_set() -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
 
+import sqlalchemy as sa
+
+from kb import tables
 from kb.errors import NotAllowedError
 
 
@@ -31,6 +35,8 @@ class Action(StrEnum):
     READ_BULLETINS = "read_bulletins"
     POST_BULLETIN = "post_bulletin"
     SEE_WHO_SAW = "see_who_saw"  # who has seen a bulletin
+    CHANGE_PASSWORD = "change_password"
+    MANAGE_USERS = "manage_users"  # add, disable, enable
 
 
 class Reach(IntEnum):
@@ -62,17 +68,35 @@ _AGENT = {
     Action.FLAG: Reach.ALL,
     Action.PRACTISE: Reach.OWN,
     Action.READ_BULLETINS: Reach.ALL,
+    Action.CHANGE_PASSWORD: Reach.OWN,
 }
 _SUPERVISOR = _AGENT | {
     Action.READ_CALL: Reach.ALL,
     Action.POST_BULLETIN: Reach.ALL,
     Action.SEE_WHO_SAW: Reach.ALL,
 }
+_ADMIN = _SUPERVISOR | {
+    Action.CHANGE_PASSWORD: Reach.ALL,
+    Action.MANAGE_USERS: Reach.ALL,
+}
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {
     Role.AGENT: _AGENT,
     Role.EDITOR: _AGENT,
     Role.SUPERVISOR: _SUPERVISOR,
-    Role.ADMIN: _SUPERVISOR,
+    Role.ADMIN: _ADMIN,
+}
+
+# Who gives orders on the command line: whoever can write to the database's file could do the same by hand.
+OPERATOR = User("operator", "operator", Role.ADMIN)
+
+# The people of the demo. They have no password and no row, and are nobody once there is an account.
+SAMPLES: Mapping[str, User] = {
+    one.id: one
+    for one in (
+        User("agent", "示例坐席 Sample agent", Role.AGENT),
+        User("editor", "示例编辑 Sample editor", Role.EDITOR),
+        User("supervisor", "示例主管 Sample supervisor", Role.SUPERVISOR),
+    )
 }
 
 
@@ -93,3 +117,28 @@ def require(by: User, action: Action, *, owner: str = "", teams: frozenset[str] 
     """Raises NotAllowedError where `may` says no."""
     if not may(by, action, owner=owner, teams=teams):
         raise NotAllowedError("not_allowed", action=action.value)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def of_row(row: Any) -> User:
+    """The person that a row of `user` is about."""
+    return User(row.id, row.name, Role(row.role), frozenset(row.teams), frozenset(row.langs))
+
+
+def get(connection: sa.Connection, id: str) -> User | None:
+    """A person by id, also one who may no longer sign in; None for a stranger."""
+    row = connection.execute(sa.select(tables.user).where(tables.user.c.id == id)).one_or_none()
+    return None if row is None else of_row(row)
+
+
+def everyone(connection: sa.Connection) -> list[User]:
+    """Everyone who may sign in, by id."""
+    rows = connection.execute(sa.select(tables.user).where(tables.user.c.disabled_at.is_(None)))
+    return sorted((of_row(row) for row in rows), key=lambda user: user.id)
+
+
+def any_account(connection: sa.Connection) -> bool:
+    """Whether anybody has an account, disabled or not. While nobody has, the demo's sample people may sign in."""
+    return connection.execute(sa.select(tables.user.c.id).limit(1)).first() is not None

@@ -1,0 +1,203 @@
+"""Accounts and their passwords: added, disabled, and checked so that guessing does not pay.
+
+A password is kept as argon2id. A name that nobody has takes as long as one with a wrong password. Ten
+tries in fifteen minutes reach the hash, counted for a name at an address, so that somebody else's
+guessing does not keep the person themselves out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from argon2.low_level import Type
+
+from kb.db import Database
+from kb.errors import NotAllowedError, NotFoundError, RequestError
+from kb.i18n import LANGUAGES
+from kb.people import sessions, users
+from kb.people.users import OPERATOR, Action, User, require
+from kb.tables import attempt
+from kb.tables import user as table
+
+TRIES = 10
+WINDOW = timedelta(minutes=15)
+SHORTEST, LONGEST = 10, 200  # characters of a password
+NAME_LONGEST = 100
+ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+# OWASP's smallest: 19 MiB and 2 passes, 50 ms here. A whole shift signs in within the same minutes.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
+# Checked for a name that nobody has; nothing hashes to it, for its password was thrown away.
+_NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$52QiBAbdXb7s3yWWRCgzPQ$8LrVr0Zy1R7ogHSUBrn/3Mus8Qk5GO2f4Lk7VU7Wocw"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person's account, as those who manage accounts see it."""
+
+    user: User
+    created_at: datetime
+    disabled_at: datetime | None
+    must_change: bool  # the password was given by somebody else and opens nothing until it is changed
+
+
+def id_of(typed: str) -> str:
+    """The id that somebody means who types this: a name is no secret, so capitals and width do not matter."""
+    return unicodedata.normalize("NFKC", typed).strip().casefold()
+
+
+def new_password() -> str:
+    """A password to hand over once: 16 letters and digits, 80 bits, none of them easily taken for another."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+def check_strength(id: str, password: str) -> None:
+    """Raises RequestError for a password that is too short, too long, or the name itself."""
+    if len(password) < SHORTEST:
+        raise RequestError("password_short", least=SHORTEST)
+    if len(password) > LONGEST:
+        raise RequestError("password_long", most=LONGEST)
+    if id_of(password) == id:
+        raise RequestError("password_is_name")
+
+
+def _hash(password: str) -> str:
+    return _HASHER.hash(_as_kept(password))
+
+
+def _as_kept(password: str) -> str:
+    return unicodedata.normalize("NFC", password)  # two keyboards write é in two ways
+
+
+def matches(stored: str, password: str) -> bool:
+    """Whether this is the password of that hash. Takes the same time either way."""
+    try:
+        return _HASHER.verify(stored, _as_kept(password[: LONGEST + 1]))
+    except VerificationError:
+        return False
+
+
+# --- managing ------------------------------------------------------------------------------------
+
+
+def add(
+    connection: sa.Connection,
+    by: User,
+    user: User,
+    password: str,
+    at: datetime,
+    *,
+    must_change: bool = False,
+) -> None:
+    """Give a person an account. Raises RequestError for an id, name, language or password that will not do."""
+    require(by, Action.MANAGE_USERS)
+    _check(user)
+    if users.get(connection, user.id) is not None:
+        raise RequestError("user_exists", id=user.id)
+    check_strength(user.id, password)
+    facts = {"id": user.id, "name": user.name, "role": user.role.value, "created_at": at, "must_change": must_change}
+    sets = {"teams": sorted(user.teams), "langs": sorted(user.langs)}
+    connection.execute(sa.insert(table).values({**facts, **sets, "password": _hash(password)}))
+
+
+def _check(user: User) -> None:
+    if not ID.fullmatch(user.id) or user.id == OPERATOR.id:
+        raise RequestError("user_id_malformed", id=user.id[:64])
+    if not user.name.strip() or len(user.name) > NAME_LONGEST:
+        raise RequestError("user_name_malformed", most=NAME_LONGEST)
+    if not user.langs or not user.langs <= set(LANGUAGES):
+        raise RequestError("user_langs_malformed", known=", ".join(LANGUAGES))
+
+
+def all_accounts(connection: sa.Connection, by: User) -> list[Account]:
+    """Every account, by id."""
+    require(by, Action.MANAGE_USERS)
+    rows = connection.execute(sa.select(table).order_by(table.c.id))
+    return [Account(users.of_row(row), row.created_at, row.disabled_at, row.must_change) for row in rows]
+
+
+def set_password(connection: sa.Connection, by: User, id: str, password: str, *, must_change: bool = False) -> None:
+    """Give an account a new password and end its sessions. Raises NotFoundError, RequestError."""
+    require(by, Action.CHANGE_PASSWORD, owner=id)
+    check_strength(id, password)
+    _update(connection, id, password=_hash(password), must_change=must_change)
+    sessions.end_all(connection, id)
+
+
+def disable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
+    """Let a person in no more, and end their sessions. Raises NotFoundError."""
+    require(by, Action.MANAGE_USERS)
+    _update(connection, id, disabled_at=at)
+    sessions.end_all(connection, id)
+
+
+def enable(connection: sa.Connection, by: User, id: str) -> None:
+    """Let a disabled person in again, with the password they had. Raises NotFoundError."""
+    require(by, Action.MANAGE_USERS)
+    _update(connection, id, disabled_at=None)
+
+
+def _update(connection: sa.Connection, id: str, **values: object) -> None:
+    if connection.execute(sa.update(table).where(table.c.id == id).values(values)).rowcount != 1:
+        raise NotFoundError("user_missing", id=id[:64])
+
+
+# --- signing in ----------------------------------------------------------------------------------
+
+
+def sign_in(database: Database, typed: str, password: str, address: str, at: datetime, *, new: str = "") -> str:
+    """Begin a session for a name and its password; its token. `new` replaces the password on the way.
+
+    Raises NotAllowedError for a wrong name or password (`sign_in_wrong`, the same for both), after too
+    many tries (`sign_in_tries`) and where the password has to be changed first (`password_must_change`);
+    RequestError for a new password that will not do.
+    """
+    account = check_password(database, typed, password, address, at)
+    if account.must_change and not new:
+        raise NotAllowedError("password_must_change")
+    if new and new == password:
+        raise RequestError("password_same")
+    with database.write() as connection:
+        if new:
+            set_password(connection, account.user, account.user.id, new)
+        return sessions.sign_in(connection, account.user.id, at)
+
+
+def check_password(database: Database, typed: str, password: str, address: str, at: datetime) -> Account:
+    """Whose name and password these are. Raises NotAllowedError (`sign_in_wrong`, `sign_in_tries`).
+
+    Takes the database and not a connection: the try is written down before the hash is asked, so that
+    many at once are counted too, and no transaction stays open for the 50 ms that the hash takes.
+    """
+    id = id_of(typed)
+    guess = _who(id, address)
+    with database.write() as connection:
+        _count(connection, guess, at)
+        row = connection.execute(sa.select(table).where(table.c.id == id)).one_or_none()
+    right = matches(row.password if row else _NOBODYS, password)
+    if row is None or not right or row.disabled_at is not None:
+        raise NotAllowedError("sign_in_wrong")
+    with database.write() as connection:
+        connection.execute(sa.delete(attempt).where(attempt.c.who == guess))
+    return Account(users.of_row(row), row.created_at, row.disabled_at, row.must_change)
+
+
+def _who(id: str, address: str) -> str:
+    return hashlib.sha256(f"{id}\0{address}".encode()).hexdigest()
+
+
+def _count(connection: sa.Connection, guess: str, at: datetime) -> None:
+    connection.execute(sa.delete(attempt).where(attempt.c.at <= at - WINDOW))
+    made = connection.scalar(sa.select(sa.func.count()).where(attempt.c.who == guess)) or 0
+    if made >= TRIES:
+        raise NotAllowedError("sign_in_tries", minutes=int(WINDOW.total_seconds()) // 60)
+    connection.execute(sa.insert(attempt).values(who=guess, at=at))
