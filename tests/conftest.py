@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kb.config import settings
+from kb.db import Database
 from tests.small_base import SmallBase
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 def base(tmp_path: Path) -> SmallBase:
     """An empty knowledge base with the hash encoder."""
     return SmallBase(tmp_path)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database in a file of its own, `firstcall.sqlite` in `tmp_path`."""
+    database = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session")

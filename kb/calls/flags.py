@@ -1,0 +1,77 @@
+"""A sentence that is not right: flagged with a reason in two actions, by the one who just read it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from kb import tables, text
+from kb.calls.journal import checked_id
+from kb.errors import NotFoundError, RequestError
+from kb.masking import mask
+from kb.people.users import Action, User, require
+
+REASONS = ("wrong", "outdated", "unclear", "jargon", "other")
+MAX_TEXT = 1_000
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What somebody found wrong in one version of an article. `sentence` '' = the whole article."""
+
+    id: str
+    agent: str
+    at: datetime
+    article: str
+    version: str
+    reason: str
+    sentence: str = ""
+    note: str = ""
+    call: str = ""
+    undone_at: datetime | None = None
+
+
+def put(connection: sa.Connection, by: User, flag: Flag) -> None:
+    """Write a flag down, once. Raises RequestError for a reason that is not one of `REASONS`."""
+    require(by, Action.FLAG)
+    if flag.reason not in REASONS:
+        raise RequestError("reason_unknown", reason=flag.reason[:40])
+    facts = {name: getattr(flag, name) for name in Flag.__dataclass_fields__}
+    facts |= {"agent": by.id, "sentence": _kept(flag.sentence), "note": _kept(flag.note)}
+    known = sa.select(tables.flag.c.id).where(tables.flag.c.id == checked_id(flag.id))
+    if connection.scalar(known) is None:
+        connection.execute(sa.insert(tables.flag).values(**facts))
+
+
+def undo(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
+    """Take one's own flag back. Raises NotFoundError for another's or none."""
+    require(by, Action.FLAG)
+    mine = (tables.flag.c.id == id) & (tables.flag.c.agent == by.id)
+    if not connection.execute(sa.update(tables.flag).where(mine).values(undone_at=at)).rowcount:
+        raise NotFoundError("flag_not_found")
+
+
+def of_article(connection: sa.Connection, article: str) -> tuple[Flag, ...]:
+    """The flags on an article that stand, newest first."""
+    wanted = (tables.flag.c.article == article) & tables.flag.c.undone_at.is_(None)
+    rows = connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at.desc()))
+    return tuple(_flag(row) for row in rows)
+
+
+def of_call(connection: sa.Connection, call: str) -> tuple[Flag, ...]:
+    """The flags put on a call that stand, in order."""
+    wanted = (tables.flag.c.call == call) & tables.flag.c.undone_at.is_(None)
+    return tuple(
+        _flag(row) for row in connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at))
+    )
+
+
+def _kept(written: str) -> str:
+    return mask(text.clean(written))[:MAX_TEXT]
+
+
+def _flag(row: sa.Row[Any]) -> Flag:
+    return Flag(**row._mapping)
