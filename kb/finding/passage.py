@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kb import text
 from kb.content.articles import Article, Span
+from kb.content.body import heading_at
 from kb.finding.chunks import Chunk
 
 
@@ -53,14 +54,8 @@ def choose(
         range(len(answers)), key=lambda i: (COSINE_SHARE * scores[i] + (1 - COSINE_SHARE) * shares[i] - behind[i], -i)
     )
     chunk, shown = answers[best]
-    section = heading_of(article, chunk.span.start)
+    section = heading_at(article, chunk.span)
     return Passage(_clip(shown, folded[best], wanted, section), chunk.span, chunk.id, section)
-
-
-def heading_of(article: Article, place: int) -> str:
-    """The innermost heading that a place of the source stands under, '' for none."""
-    under = [section for section in article.sections if section.span.start <= place < section.span.end]
-    return under[-1].heading if under else ""
 
 
 def _substantial(question: str) -> list[str]:

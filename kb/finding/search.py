@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -124,13 +124,18 @@ class Hit:
 
 @dataclass(frozen=True)
 class Hits:
-    """The answer to a question. `complete` is False when the encoder had no part in it."""
+    """The answer to a question.
+
+    complete: False when the encoder had no part in it
+    vector:   the question's, for what else is compared with it; None without the encoder
+    """
 
     query: str
     verdict: Verdict
     hits: tuple[Hit, ...]
     generation: str
     complete: bool
+    vector: Vector | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,7 @@ def search(
     catalogue: Catalogue,
     prefer_lang: str = "",
     limit: int = 10,
+    vector: Vector | None = None,
     weights: Mapping[str, float] = WEIGHTS,
     fold_twins: bool = True,
 ) -> Hits:
@@ -158,23 +164,42 @@ def search(
 
     encoder:     None while it is not ready; the lexical list then answers alone
     prefer_lang: the customer's language, '' = the language of the question; orders twins, hides nothing
+    vector:      the question's, where it is known already
     Raises QuestionError when nothing is left of the question once it is cleaned.
     """
     asked = text.clean(question)
     if not asked:
         raise QuestionError("question_empty")
-    vector = encoder.queries([asked])[0] if encoder else None
+    if encoder and vector is None:
+        vector = encoder.queries([asked])[0]
     lists = lists_of(asked, vector, scope, index)
     named = _named(asked, scope, index, catalogue)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
-    candidates = _candidates(fused, lists, named, index)
+    candidates = _candidates(fused, lists, named | _titled(asked, fused, index), index)
     if fold_twins:
         candidates = _fold(candidates, prefer_lang or text.language(asked), asked.lower(), scope, index)
     hits = tuple(_hit(candidate, asked, vector, index) for candidate in candidates[:limit])
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
     measured = signals(list(best_cosines(lists.get("asks", {}), lists.get("answers", {})).values()))
     verdict = judge(bool(hits), measured, curve, named=bool(hits and hits[0].named))
-    return Hits(asked, verdict, hits, index.generation, complete=vector is not None)
+    return Hits(asked, verdict, hits, index.generation, complete=vector is not None, vector=vector)
+
+
+def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Article, ...]:
+    """Articles of another scope (the ones in work) that would stand among the first three hits, best first."""
+    if hits.vector is not None:
+        dense = (by_article(index.dense(hits.vector, scope, 20, kinds)) for kinds in (ANSWERS, ASKS))
+        found = best_cosines(*dense)
+        bars = [
+            max((hit.why[name].score for name in ("answers", "asks") if name in hit.why), default=0.0)
+            for hit in hits.hits
+        ]
+    else:
+        found = {item.article: item.score for item in index.lexical(text.query_terms(hits.query), scope, most)}
+        bars = [hit.why["lexical"].score if "lexical" in hit.why else 0.0 for hit in hits.hits]
+    bar = sorted(bars, reverse=True)[2] if len(bars) > 2 else 0.0
+    ids = sorted((id for id, score in found.items() if score >= bar), key=lambda id: (-found[id], id))
+    return tuple(index.article(id) for id in ids[:most])
 
 
 # --- the lists -----------------------------------------------------------------------------------
@@ -249,6 +274,12 @@ def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict
         if resolve(catalogue, code) is None:
             found |= dict.fromkeys(item.article for item in index.named(code, scope))
     return found
+
+
+def _titled(asked: str, fused: Mapping[str, float], index: Index) -> dict[str, None]:
+    """Articles whose title was typed in full."""
+    wanted = text.fold(asked)
+    return {id: None for id in fused if text.fold(index.article(id).title) == wanted}
 
 
 def _candidates(

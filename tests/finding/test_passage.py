@@ -8,7 +8,7 @@ import pytest
 
 from kb.content.articles import Article, parse
 from kb.finding.chunks import cut, shown
-from kb.finding.passage import MAX_SHOWN, Passage, choose, heading_of
+from kb.finding.passage import MAX_SHOWN, Passage, choose
 from tests.small_base import markdown
 
 EN = parse(
@@ -119,16 +119,6 @@ def test_an_article_without_a_body_shows_its_sentence_to_say_or_its_title() -> N
 def test_the_first_part_is_chosen_where_nothing_speaks_for_another() -> None:
     assert passage(EN, "zyzzyva").text == "Ask since when it is red."
     assert passage(ZH, "🤖").text == "拔掉电源，等十秒再插上。"
-
-
-def test_the_innermost_heading_is_the_one_a_place_stands_under() -> None:
-    def at(words: str) -> str:
-        return heading_of(EN, EN.source.index(words))
-
-    assert at("since when") == ""
-    assert at("Unplug") == "Restart"
-    assert at("A broken cable is") == "Broken cable"
-    assert at("Never promise") == "Broken cable"
 
 
 def test_a_long_passage_begins_near_the_words_that_were_asked_for() -> None:

@@ -24,6 +24,7 @@ from kb.finding.search import (
     best_cosines,
     by_article,
     fuse,
+    in_work,
     search,
 )
 from kb.finding.verdict import Curve, Verdict
@@ -389,6 +390,131 @@ def test_a_common_word_names_no_article(index: Engine, question: str) -> None:
     found = ask(index, question)
     assert ids(found)
     assert not any(hit.named for hit in found.hits)
+
+
+@pytest.mark.parametrize("encoder", [ENCODER, None], ids=["complete", "words only"])
+def test_an_article_is_found_by_its_whole_title(index: Engine, encoder: HashEncoder | None) -> None:
+    for id in sorted(index.ids):
+        title = index.article(id).title
+        for asked in (title, f"  {title.upper()}\n", title.replace(" ", "\u3000"), "".join(map(wide, title))):
+            found = ask(index, asked, encoder=encoder)
+            assert [hit.article.id for hit in found.hits if hit.named] == [id], asked
+            assert (ids(found)[0], found.verdict) == (id, Verdict("found", 1.0))
+
+
+def wide(char: str) -> str:
+    """A letter or digit as a Chinese input method may write it."""
+    return chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char
+
+
+def test_a_title_in_traditional_characters_is_the_same_title(index: Engine) -> None:
+    found = ask(index, "門鎖沒電了怎麼進門")
+    assert [hit.article.id for hit in found.hits if hit.named] == ["only-zh"]
+
+
+@pytest.mark.parametrize("asked", ["When a refund arrive", "When a refund arrives?", "退款多久到", "退款多久到账呢"])
+def test_part_of_a_title_and_more_than_it_name_nothing(index: Engine, asked: str) -> None:
+    found = ask(index, asked)
+    assert not any(hit.named for hit in found.hits)
+    assert ids(found)[0].startswith("refund-times")
+
+
+@pytest.mark.parametrize(("title", "speaks"), [("When a refund arrives", "zh"), ("退款多久到账", "en")])
+def test_a_title_jumps_to_its_article_in_the_customers_language(index: Engine, title: str, speaks: str) -> None:
+    other = "en" if speaks == "zh" else "zh"
+    first = ask(index, title, prefer_lang=speaks).hits[0]
+    assert (first.article.id, first.twin, first.named) == (f"refund-times-{speaks}", f"refund-times-{other}", True)
+
+
+def test_a_title_goes_before_an_article_that_only_asks_the_same(base: SmallBase) -> None:
+    title = "Which card gets the refund"
+    base.write("titled", title, body="Nothing else.")
+    base.write("asks-it", "Cards", questions=[title, "Which card gets the refund"], body=f"{title}. {title}.")
+    base.build()
+    found = search(title, ALL, index=base.open().engine, encoder=base.encoder, catalogue={})
+    assert [(hit.article.id, hit.named) for hit in found.hits] == [("titled", True), ("asks-it", False)]
+
+
+# --- articles in work ----------------------------------------------------------------------------
+
+WORK = scope(states={"wip"})
+
+
+@pytest.fixture(scope="module")
+def drafts(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The pairs, and three articles in work."""
+    base = SmallBase(tmp_path_factory.mktemp("drafts"), ENCODER)
+    write_pairs(base)
+    draft = {"state": "wip"}
+    base.write("draft-digital", "数字人民币退款", questions=["退款退到数字人民币钱包"], **draft)
+    base.write("draft-foreign", "Refund in a foreign currency", questions=["refund in dollars"], **draft)
+    base.write("draft-kettle", "Kettle leaks", questions=["water under my kettle"], **draft)
+    base.build()
+    return base.open().engine
+
+
+@pytest.mark.parametrize("encoder", [ENCODER, None], ids=["complete", "words only"])
+@pytest.mark.parametrize(
+    ("question", "draft"),
+    [
+        ("退款退到数字人民币钱包", "draft-digital"),
+        ("refund in dollars", "draft-foreign"),
+        ("water under my kettle", "draft-kettle"),
+    ],
+)
+def test_an_article_in_work_on_the_very_question_is_told(
+    drafts: Engine, question: str, draft: str, encoder: HashEncoder | None
+) -> None:
+    found = ask(drafts, question, encoder=encoder)
+    assert draft not in ids(found)
+    told = in_work(found, WORK, drafts)
+    assert told[0] == drafts.article(draft)
+    assert {article.state for article in told} == {"wip"}
+
+
+def test_an_article_in_work_that_three_hits_go_before_is_not_told(drafts: Engine) -> None:
+    for encoder in (ENCODER, None):
+        found = ask(drafts, "my hoover keeps stopping", encoder=encoder)
+        told = {article.id for article in in_work(found, WORK, drafts)}
+        assert "draft-digital" not in told
+        assert "draft-foreign" not in told
+
+
+def best(index: Engine, question: str, asker: Scope) -> list[float]:
+    """The best cosines of the articles of a scope, highest first."""
+    vector = ENCODER.queries([question])[0]
+    lists = (by_article(index.dense(vector, asker, 500, kinds)) for kinds in (ANSWERS, ASKS))
+    return sorted(best_cosines(*lists).values(), reverse=True)
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, "refund in dollars", "水壶漏水"])
+def test_what_is_told_in_work_is_as_near_as_the_third_hit(drafts: Engine, question: str) -> None:
+    found = ask(drafts, question, fold_twins=False, limit=100)
+    third = best(drafts, question, AGENT)[2]
+    nearer = [cosine for cosine in best(drafts, question, WORK) if cosine >= third]
+    told = in_work(found, WORK, drafts, most=9)
+    assert len(told) == len(nearer)
+    assert in_work(found, WORK, drafts, most=1) == told[:1]
+
+
+@pytest.mark.parametrize("encoder", [ENCODER, None], ids=["complete", "words only"])
+@pytest.mark.parametrize("hits", [0, 1, 2])
+def test_where_fewer_than_three_answer_an_article_in_work_would_be_among_them(
+    base: SmallBase, hits: int, encoder: HashEncoder | None
+) -> None:
+    for n in range(hits):
+        base.write(f"kettle-{n}", "Kettle leaks", questions=["the kettle leaks"])
+    base.write("draft", "A leaking kettle in the warranty", state="wip")
+    base.build()
+    index = base.open().engine
+    found = search("the kettle leaks", AGENT, index=index, encoder=encoder and base.encoder, catalogue={})
+    assert len(found.hits) == hits
+    assert [article.id for article in in_work(found, WORK, index)] == ["draft"]
+
+
+def test_a_scope_without_work_tells_of_none(drafts: Engine) -> None:
+    for asker in (scope(states={"archived"}), scope(states=()), scope(states={"wip"}, teams={"other"})):
+        assert in_work(ask(drafts, "refund in dollars"), asker, drafts) == ()
 
 
 # --- what must not be seen -----------------------------------------------------------------------
