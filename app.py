@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 
-from kb.doors.api import routes
+from kb.doors import api, call_api, sign_in
+from kb.doors.gate import Gate, content_policy
 from kb.doors.wiring import desk
 from kb.errors import SettingError
 
@@ -22,7 +26,11 @@ OPTIONS = {
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",
     "server.fileWatcherType": "none",
+    "server.enableAgentApi": False,
+    "server.trustedUserHeaders": {"x-kb-session": "session"},
 }
+PAGE = Path(st.__file__).parent / "static/index.html"
+FROM_THE_TOP = BackMsg(rerun_script=ClientState()).SerializeToString()  # no widget of it, no fragment
 
 
 def check_options() -> None:
@@ -38,6 +46,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Open the index before the first request, load the encoder beside it, and stop both at the end."""
     check_options()
     here = desk()
+    here.check_access()
     here.start()
     try:
         yield {}
@@ -45,4 +54,16 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         here.stop()
 
 
-app = st.App(HERE / "kb/doors/ui/shell.py", lifespan=lifespan, routes=routes(desk()))
+gate = Middleware(
+    Gate,
+    presence=lambda: desk().presence,
+    addresses=desk().settings.addresses,
+    policy=content_policy(PAGE.read_text("utf-8")),
+    farewell=FROM_THE_TOP,
+)
+app = st.App(
+    HERE / "kb/doors/ui/shell.py",
+    lifespan=lifespan,
+    routes=[*sign_in.routes(desk()), *api.routes(desk()), *call_api.routes(desk())],
+    middleware=[gate],
+)

@@ -1,0 +1,265 @@
+"""The gate: every request and websocket passes here before Streamlit or a route of ours sees it.
+
+It answers only at its own addresses and to its own pages, takes away headers that claim an identity,
+turns the cookie into a person, sends strangers to the sign-in page, and closes what nobody needs.
+A websocket outlives the request that opened it: when its session ends, the page is made to run once
+more, from the top, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from anyio import to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kb.doors.presence import Presence
+from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError, StoreError
+from kb.i18n import browser_language, explain
+from kb.people import sessions
+from kb.people.sessions import Session
+
+log = logging.getLogger("firstcall")
+
+OPEN = ("/healthz", "/_stcore/health")  # tell nothing about anybody, asked by probes at any address
+PUBLIC = ("/sign-in", "/sign-out", "/favicon.png")
+PUBLIC_FOLDER = "/static/"  # Streamlit's own scripts and styles
+CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
+FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/component/")  # answered with JSON, not with a page
+IDENTITY = b"x-kb-"  # headers only the gate writes
+SESSION_HEADER = b"x-kb-session"  # to Streamlit: st.user["session"] (.streamlit/config.toml)
+LOOK_EVERY = 1.0  # seconds between two looks at an open websocket's session
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # `no-referrer` would have browsers hide the Origin of our own forms
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+HSTS = "max-age=31536000"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What the gate found out about a request, for the routes behind it (`request.state.visit`)."""
+
+    cookie: str  # the cookie's name
+    secure: bool  # this address is reached by TLS only
+    key: str  # of the session in the cookie, over or not; '' for none
+    session: Session | None
+
+
+def content_policy(page: str) -> str:
+    """The tightest policy under which Streamlit works. `page` is its index.html: the scripts in it are allowed."""
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    return (
+        f"default-src 'self'; script-src 'self' blob: {allowed}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+        "frame-ancestors 'self'"
+    )
+
+
+class Gate:
+    """ASGI middleware for HTTP and websockets."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        presence: Callable[[], Presence],
+        addresses: frozenset[str],
+        policy: str,
+        farewell: bytes,
+    ) -> None:
+        """addresses: the origins served, as browsers write them
+        policy:    Content-Security-Policy of every answer that brings none
+        farewell:  what a page is sent in place of its messages once its session is over: "run from the top"
+        """
+        self._app = app
+        self._presence = presence
+        self._addresses = addresses
+        self._policy = policy
+        self._farewell = farewell
+        self._touching: dict[str, asyncio.Task[None]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in, turn away or ask to sign in."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origins = self._origins(headers.get("host", ""))
+        if scope["type"] == "http":
+            send = self._with_headers(scope["path"], secure=_secure(origins), send=send)
+        try:
+            scope = await self._admit(scope, headers, origins)
+        except KBError as error:
+            await _turn_away(scope, receive, send, headers, error)
+            return
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+            return
+        async with self._watched(scope["state"]["visit"].key, receive) as watched:
+            await self._app(scope, watched, send)
+
+    async def _admit(self, scope: Scope, headers: Headers, origins: frozenset[str]) -> Scope:
+        """The request with its person in it. Raises KBError for one that goes no further."""
+        path: str = scope["path"]
+        if path.startswith(CLOSED):
+            raise NotFoundError("page_missing")
+        if path in OPEN and scope["type"] == "http":
+            return _marked(scope, Visit("", False, "", None))
+        if not origins:
+            raise RequestError("host_refused", host=headers.get("host", "")[:100])
+        origin = headers.get("origin")
+        if origin not in origins and (origin is not None or scope["type"] == "websocket"):
+            raise NotAllowedError("origin_refused")
+        visit = await self._visit(headers, origins)
+        if visit.session is None and not (path in PUBLIC or path.startswith(PUBLIC_FOLDER)):
+            raise NotAllowedError("signed_out")
+        return _marked(scope, visit)
+
+    def _origins(self, host: str) -> frozenset[str]:
+        """The origins a page of this Host can have; none where we are not served there."""
+        return self._addresses & {f"http://{host.lower()}", f"https://{host.lower()}"}
+
+    async def _visit(self, headers: Headers, origins: frozenset[str]) -> Visit:
+        secure = _secure(origins)
+        name = _cookie_name(next(iter(origins)), secure=secure)
+        token = cookie_parser(headers.get("cookie", "")).get(name, "")
+        key = sessions.key_of(token) if token else ""
+        session = await self._session(key)
+        if session is not None:
+            self._touch(session)
+        return Visit(name, secure, key, session)
+
+    async def _session(self, key: str) -> Session | None:
+        presence = self._presence()
+        return presence.remembered(key) or (await to_thread.run_sync(presence.session, key) if key else None)
+
+    def _touch(self, session: Session) -> None:
+        """Write down that they are there, beside the answer and not before it."""
+        presence, key = self._presence(), session.key
+        if key not in self._touching and presence.is_unseen(session):
+            self._touching[key] = asyncio.create_task(self._write_down(presence, key))
+
+    async def _write_down(self, presence: Presence, key: str) -> None:
+        try:
+            await to_thread.run_sync(presence.touch, key)
+        except StoreError as error:
+            log.warning("a session could not be touched: %s", error)
+        finally:
+            del self._touching[key]
+
+    def _with_headers(self, path: str, *, secure: bool, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Content-Security-Policy", self._policy)
+                if secure:
+                    headers["Strict-Transport-Security"] = HSTS
+                if not path.startswith(PUBLIC_FOLDER):
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        return sent
+
+    @asynccontextmanager
+    async def _watched(self, key: str, receive: Receive) -> AsyncIterator[Receive]:
+        """The messages of a websocket; once its session is over, only the farewell, and that without being asked."""
+        waiting: asyncio.Future[Message] | None = None
+        over = told = False
+
+        async def watched() -> Message:
+            nonlocal waiting, over, told
+            while True:
+                waiting = waiting or asyncio.ensure_future(receive())
+                await asyncio.wait({waiting}, timeout=None if told else LOOK_EVERY)
+                over = over or await self._is_over(key)
+                if waiting.done():
+                    message, waiting = waiting.result(), None
+                    if message["type"] != "websocket.receive":
+                        return message
+                    if not over:
+                        session = self._presence().remembered(key)
+                        if session is not None:
+                            self._touch(session)
+                        return message
+                elif not over:
+                    continue
+                told = True
+                return {"type": "websocket.receive", "bytes": self._farewell}
+
+        try:
+            yield watched
+        finally:
+            if waiting is not None:
+                waiting.cancel()
+
+    async def _is_over(self, key: str) -> bool:
+        try:
+            return await self._session(key) is None
+        except StoreError:
+            return False  # nobody can be signed out of a database that does not answer; a caller is on the line
+
+
+def _marked(scope: Scope, visit: Visit) -> Scope:
+    """The request as those behind the gate see it: no header about identity but our own."""
+    headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(IDENTITY)]
+    if visit.session is not None:
+        headers.append((SESSION_HEADER, visit.key.encode()))
+    user = visit.session.user if visit.session else None
+    return {**scope, "headers": headers, "state": {**scope.get("state", {}), "visit": visit, "user": user}}
+
+
+def _secure(origins: frozenset[str]) -> bool:
+    return bool(origins) and all(origin.startswith("https:") for origin in origins)
+
+
+def _cookie_name(origin: str, *, secure: bool) -> str:
+    """One a port, for cookies know no ports and a second app on this machine must not sign the first one out."""
+    port = origin.rpartition(":")[2]
+    return "__Host-firstcall" if secure else f"firstcall-{port if port.isdigit() else '80'}"
+
+
+STATUS = {"signed_out": 401, "origin_refused": 403, "page_missing": 404, "host_refused": 421}
+
+
+async def _turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers, error: KBError) -> None:
+    """One sentence in the asker's language, or the way to the sign-in page. A websocket is closed unopened."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    language = browser_language(headers.get("accept-language", ""))
+    sentence, status = explain(language, error), STATUS.get(error.code, 503)
+    reads = scope["method"] in ("GET", "HEAD")
+    answer: Response
+    if scope["path"].startswith(FOR_PROGRAMS) or not reads:
+        answer = JSONResponse({"error": error.code, "message": sentence}, status)
+    elif error.code == "signed_out":
+        answer = RedirectResponse(f"/sign-in?next={quote(_asked_for(scope), safe='')}", 303)
+    else:
+        answer = PlainTextResponse(sentence, status)
+    await answer(scope, receive, send)
+
+
+def _asked_for(scope: Scope) -> str:
+    """Path and query as they were asked for, to the byte."""
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    query: bytes = scope["query_string"]
+    return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
