@@ -66,6 +66,9 @@ def _wrong_use(program: click.Group, name: str, words: list[str], whole: bool) -
         return ""
     if words[0] not in program.commands:
         return f"{name} has no command {words[0]}"
+    inner = program.commands[words[0]]
+    if isinstance(inner, click.Group):
+        return _wrong_use(inner, f"{name} {words[0]}", words[1:], whole)
     try:
         with program.commands[words[0]].make_context(words[0], words[1:]):
             return ""
@@ -118,6 +121,9 @@ def test_every_command_there_is_stands_in_the_readme_or_the_makefile(program: st
         ("python -m kb ask 'my money' --top 3", "kb ask: No such option '--top'."),
         ("python -m kb ask 'my money' --limit 3 --why", ""),
         ("python -m kb ask", "kb ask: Missing argument 'QUESTION...'."),
+        ("python -m kb user delete wang.min", "kb user has no command delete"),
+        ("python -m kb user add wang.min --boss", "kb user add: No such option '--boss'."),
+        ("python -m kb user list", ""),
         ("python -m kb lint a b", "kb lint: Got unexpected extra argument (b)"),
         ("KB_LANGUAGE=zh .venv/bin/python -m kb lint articles --today 2026-11-21 # why", ""),
         ("KB_LANG=zh python -m kb lint", "there is no setting KB_LANG"),

@@ -16,11 +16,17 @@ from typing import get_args
 import pytest
 
 from kb import errors
+from kb.calls import bulletins, experts, flags, journal
 from kb.content.articles import BLOCKS, CATEGORIES
+from kb.content.deadlines.anchors import EVENTS
+from kb.doors.call_api import SAID_LATER
+from kb.doors.ui.keys import KEYS
 from kb.errors import ArticleError, KBError, SettingError
 from kb.finding import verdict
+from kb.gaps import gap
 from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, terminal_language
 from kb.people.scope import STATES
+from kb.people.users import SAMPLES
 
 ROOT = Path(__file__).resolve().parent.parent
 UI = ROOT / "kb/doors/ui"
@@ -28,7 +34,14 @@ UI = ROOT / "kb/doors/ui"
 # Keys whose end the code fills in, and what it can be filled with; `error` and `lint` are read from the code below.
 FILLED_IN: Mapping[str, Sequence[str]] = {
     "article.*": [block for block in BLOCKS if block != "say"],
+    "call.reason_*": flags.REASONS,
+    "calls.kind_*": journal.KINDS,
     "category.*": CATEGORIES,
+    "sign_in.as_*": list(SAMPLES),
+    "dates.from_*": [*EVENTS, "day"],
+    "expert.*": get_args(experts.Ground),
+    "notice.kind_*": bulletins.KINDS,
+    "notice.state_*": get_args(bulletins.State),
     "state.*": STATES,
     "verdict.*": get_args(verdict.Name),
 }
@@ -180,16 +193,56 @@ def section(name: str) -> set[str]:
     return {key.removeprefix(f"{name}.") for key in sentences("en") if key.startswith(f"{name}.")}
 
 
-LABELS = re.compile(r"\blabels\??\.(\w+)")
-COMPONENTS = sorted(path.stem for path in UI.glob("*/*.js"))
+COMPONENTS = sorted({path.parent.name for path in UI.glob("*/*.js")})
 FILLED_BY_THE_PAGE = {"finder": {"categories", "products", "slots"}}  # not sentences
-BY_VERDICT = {"finder": set(get_args(verdict.Name))}  # labels[answer.verdict]
+LABEL = re.compile(r"\blabels\??\.(\w+)")
+COMPUTED = re.compile(r"\blabels\[((?:[^\[\]]|\[[^\[\]]*\])*)\]")  # labels[`do_${action}`]
+TEMPLATE = re.compile(r"`([^`$]*)\$\{[^{}`]*\}([^`$]*)`")
+IN_QUOTES = re.compile(r'"([^"]*)"')
+
+
+def script_of(component: str) -> str:
+    """All the JavaScript of a component."""
+    return "\n".join(path.read_text("utf-8") for path in sorted((UI / component).glob("*.js")))
+
+
+def in_script(component: str, pattern: str) -> list[str]:
+    """What a pattern finds in a component's JavaScript: a list that only the script has."""
+    return re.findall(pattern, script_of(component))
+
+
+# Component → what stands in brackets after `labels`, and the labels that it can be: from the code's own lists.
+COMPUTED_LABELS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "call": {
+        "do_*": [f"do_{action}" for action in KEYS],
+        "form_*": [f"form_{name}" for name in in_script("call", r"\b(\w+): \w+Form\b")],
+        "gap_*": [f"gap_{name}" for name in SAID_LATER if name != "kind"],
+        "kind_*": [f"kind_{kind}" for kind in gap.KINDS],
+        "name": in_script("call", r'"(due_\w+)"'),
+        "notice_*": [f"notice_{kind}" for kind in bulletins.KINDS],
+        "reason_*": [f"reason_{reason}" for reason in flags.REASONS],
+        "said_*": [f"said_{kind}" for kind in in_script("call", r'\.used\("(\w+)"\)')],
+    },
+    "finder": {
+        "answer.verdict": get_args(verdict.Name),
+        "notice_*": [f"notice_{kind}" for kind in bulletins.KINDS],
+    },
+    "say": {"action": IN_QUOTES.findall("".join(in_script("say", r"const ACTIONS = (\[.*?\]);")))},
+}
+
+
+def computed(component: str) -> list[str]:
+    """What a component's JavaScript has in brackets after `labels`, `*` for what a template is filled in with."""
+    return [TEMPLATE.sub(r"\1*\2", one) for one in COMPUTED.findall(script_of(component))]
 
 
 def labels(component: str) -> set[str]:
     """The labels a component's JavaScript uses."""
-    script = (UI / component / f"{component}.js").read_text("utf-8")
-    return set(LABELS.findall(script)) - FILLED_BY_THE_PAGE.get(component, set()) | BY_VERDICT.get(component, set())
+    found = set(LABEL.findall(script_of(component))) - FILLED_BY_THE_PAGE.get(component, set())
+    for one in computed(component):
+        known = COMPUTED_LABELS.get(component, {})
+        found |= set(known[one] if one in known else IN_QUOTES.findall(one))
+    return found
 
 
 ALL_RAISED = raised(ROOT)
@@ -345,6 +398,31 @@ def test_every_key_the_code_asks_for_has_a_sentence(language: str) -> None:
 def test_the_reader_of_keys_finds_constants_variables_and_f_strings() -> None:
     keys = {one.key for one in ALL_ASKED_FOR}
     assert keys >= {"cli.serving", "cli.published", "cli.unchanged", "verdict.*", "category.*", "lint.*", "error.*"}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_label_a_script_computes_can_be_read(component: str) -> None:
+    known = COMPUTED_LABELS.get(component, {})
+    assert [one for one in computed(component) if not known.get(one) and not IN_QUOTES.search(one)] == []
+
+
+def test_the_reader_of_labels_finds_them_in_every_script_and_however_they_are_computed() -> None:
+    assert "call" in COMPONENTS
+    assert labels("call") >= {
+        "said_copied",  # this.labels.said_copied in call.js
+        "promise_what",  # labels.promise_what in forms.js
+        "key_reserved",  # labels.key_reserved in keys.js
+        "do_end",
+        "form_mine",
+        "gap_suggestion",
+        "kind_fault",
+        "due_three_days",
+        "reason_jargon",
+        "said_helped",
+        "key_clear",  # labels[["key_move", "key_open", "key_clear"][at]]
+    }
+    assert labels("finder") >= {"missing", "notice_holding", "placeholder"}
+    assert labels("say") >= {"solved", "helped", "flag", "none"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

@@ -1,4 +1,4 @@
-"""`python -m kb …`: ask, lint, serve."""
+"""`python -m kb …`: ask, lint, mask, serve."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from typing import Any
 import click
 
 from kb import __doc__ as about
+from kb import masking
 from kb.config import Settings, settings
 from kb.content import articles, glossary, lint, products, site
 from kb.doors import payload, wiring
+from kb.doors.user_cli import user
 from kb.errors import ArticleError, KBError
 from kb.i18n import explain, say, terminal_language
 
@@ -51,6 +53,8 @@ def main() -> None:
     """The group of all commands."""
 
 
+main.add_command(user)
+
 # --- ask -----------------------------------------------------------------------------------------
 
 
@@ -70,7 +74,7 @@ def ask(question: Sequence[str], lang: str, product: str, limit: int, as_json: b
         desk.encoder = wiring.load_encoder(context.settings)
         started = time.perf_counter()
         hits = desk.ask(" ".join(question), lang=lang, product=product, limit=limit)
-        answer = payload.of_hits(hits, 1000 * (time.perf_counter() - started), why=why)
+        answer = payload.of_hits(hits, 1000 * (time.perf_counter() - started), floor=desk.floor.now, why=why)
         if as_json:
             click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         else:
@@ -170,6 +174,28 @@ def _finding_row(one: ArticleError | lint.Finding, language: str) -> dict[str, A
     return row | {"message": explain(language, one)}
 
 
+# --- mask ----------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON each: the text, and where its personal data is.")
+def mask(as_json: bool) -> None:
+    """Read lines (UTF-8) and print each with its personal data masked, as everything is before it is stored."""
+
+    def command(_: _Context) -> int:
+        for line in sys.stdin.buffer:
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
+            click.echo(json.dumps(_spans(text), ensure_ascii=False) if as_json else masking.mask(text))
+        return 0
+
+    sys.exit(run(command))
+
+
+def _spans(text: str) -> dict[str, Any]:
+    spans = [{"start": one.start, "end": one.end, "kind": one.kind} for one in masking.find(text)]
+    return {"text": text, "spans": spans}
+
+
 # --- serve ---------------------------------------------------------------------------------------
 
 OPEN_AFTER = 2.0  # seconds the server is given before a browser looks for it
@@ -183,6 +209,7 @@ def serve(open_browser: bool) -> None:
     def command(context: _Context) -> int:
         import uvicorn
 
+        wiring.desk().check_access()
         host, port = context.settings.host, context.settings.port
         url = f"http://{host}:{port}"
         click.echo(context.say("cli.serving", url=url))

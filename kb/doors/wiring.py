@@ -21,13 +21,17 @@ from indexer import generation
 from indexer.generation import Opened
 from kb import text
 from kb.config import Settings, settings
-from kb.content import products, site
+from kb.content import glossary, products, site
 from kb.content.articles import Article
+from kb.content.glossary import Glossary
 from kb.content.products import Catalogue
 from kb.content.site import Site
 from kb.db import Database
-from kb.errors import GenerationError, KBError, PublishError, QuestionError
-from kb.finding.search import Encoder, Hits, search
+from kb.doors.floor import FloorKeeper
+from kb.doors.presence import Presence
+from kb.errors import GenerationError, KBError, PublishError, QuestionError, SettingError
+from kb.finding.search import Encoder, Hits, Vector, search
+from kb.people import users
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ class Served:
     opened: Opened
     catalogue: Catalogue
     site: Site
+    glossary: Glossary
     langs: frozenset[str]  # of all its articles
 
 
@@ -83,13 +88,15 @@ def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress:
         cache.close()
 
 
-def scope_of_an_agent(served: Served, at: datetime, lang: str = "", product: str = "") -> Scope:
+def scope_of_an_agent(
+    served: Served, at: datetime, lang: str = "", product: str = "", states: frozenset[str] = ANSWERING_STATES
+) -> Scope:
     """What an agent may see: answering states, every language unless one is chosen, valid on the site's day."""
     langs = frozenset(one for one in served.langs if not lang or one.split("-")[0] == lang.split("-")[0])
     return Scope(
         teams=frozenset({EVERYONE}),
         langs=langs,
-        states=ANSWERING_STATES,
+        states=states,
         governance=frozenset(GOVERNANCE),
         products=frozenset({product or EVERY_PRODUCT}),
         on=served.site.today(at),
@@ -103,6 +110,7 @@ class Desk:
     settings: Settings
     encoder: Encoder | None = None
     encoder_state: EncoderState = "warming"
+    floor: FloorKeeper = field(default_factory=FloorKeeper)  # what stands beside an answer
     trouble: KBError | None = None  # what the last background step ran into
     _served: Served | None = None
     _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
@@ -114,6 +122,20 @@ class Desk:
     def database(self) -> Database:
         """What happened. Raises StoreError where it cannot be opened; the next asking tries again."""
         return Database(self.settings.database_url)
+
+    @functools.cached_property
+    def presence(self) -> Presence:
+        """Who is signed in."""
+        return Presence(lambda: self.database, local=self.settings.local)
+
+    def check_access(self) -> None:
+        """Refuse to be reached by others while nobody needs a password. Raises SettingError, StoreError."""
+        here = self.settings
+        with self.database.read() as connection:
+            if not here.local and not users.any_account(connection):
+                raise SettingError("accounts_missing", host=here.host)
+        if not here.addresses:
+            raise SettingError("origins_missing", host=here.host)
 
     def open(self) -> Served:
         """Open the current generation, or keep what serves. Raises GenerationError where nothing can serve."""
@@ -131,14 +153,26 @@ class Desk:
                 opened,
                 products.load(self.settings.articles),
                 site.load(self.settings.articles),
+                glossary.load(self.settings.articles),
                 frozenset(engine.article(id).lang for id in engine.ids),
             )
+            self.floor.touched()
             return self._served
 
     @property
     def served(self) -> Served | None:
         """What answers now; None before the first generation."""
         return self._served
+
+    @property
+    def site(self) -> Site:
+        """The site as it is served; before the first generation, one without hours."""
+        return self._served.site if self._served else Site()
+
+    def title(self, id: str) -> str:
+        """An article's title, or its id where it is no longer in the base."""
+        article = self.read(id)
+        return article.title if article else id
 
     def read(self, id: str) -> Article | None:
         """An article as it is served now, or None where there is none that an agent may see."""
@@ -149,16 +183,27 @@ class Desk:
             return None
         return article if may_see(scope_of_an_agent(served, datetime.now(UTC)), article) else None
 
-    def ask(self, question: str, *, lang: str = "", product: str = "", prefer_lang: str = "", limit: int = 10) -> Hits:
+    def ask(
+        self,
+        question: str,
+        *,
+        lang: str = "",
+        product: str = "",
+        prefer_lang: str = "",
+        limit: int = 10,
+        at: datetime | None = None,
+        vector: Vector | None = None,
+    ) -> Hits:
         """The answer to a question now. `lang` and `product` narrow; `product` may be any name of it.
 
+        vector: the question's, where it is known already
         Raises QuestionError for an empty question or an unknown product, GenerationError where no
         index serves. An encoder that fails costs the vectors, never the answer.
         """
         served = self._served or self.open()
-        code = self._product(served, product)
-        scope = scope_of_an_agent(served, datetime.now(UTC), lang, code)
-        options = {"catalogue": served.catalogue, "prefer_lang": prefer_lang, "limit": limit}
+        code = self.product(product)
+        scope = scope_of_an_agent(served, at or datetime.now(UTC), lang, code)
+        options = {"catalogue": served.catalogue, "prefer_lang": prefer_lang, "limit": limit, "vector": vector}
         encoder = self.encoder if self._fits(served) else None
         try:
             return search(question, scope, index=served.opened.engine, encoder=encoder, **options)  # type: ignore[arg-type]
@@ -170,9 +215,10 @@ class Desk:
             log.exception("the encoder failed; answering by words")
             return search(question, scope, index=served.opened.engine, encoder=None, **options)  # type: ignore[arg-type]
 
-    @staticmethod
-    def _product(served: Served, product: str) -> str:
-        named = text.clean(product)
+    def product(self, name: str) -> str:
+        """The code of a product by any name of it, '' for ''. Raises QuestionError for an unknown one."""
+        named = text.clean(name)
+        served = self._served or self.open()
         if not named:
             return ""
         code = products.resolve(served.catalogue, named)
@@ -192,7 +238,7 @@ class Desk:
             self.open()
         except GenerationError as error:
             self.trouble = error
-        for work in (self._follow, self._keep_up):
+        for work in (self._follow, self._keep_up, self._keep_floor):
             self._run(work)
 
     def _run(self, work: Callable[[], None]) -> None:
@@ -203,6 +249,7 @@ class Desk:
     def stop(self) -> None:
         """End the background work."""
         self._stop.set()
+        self.floor.touched()
         for thread in self._threads:
             thread.join(timeout=5)
 
@@ -211,6 +258,16 @@ class Desk:
             work()
         except Exception:
             log.exception("background work ended")
+
+    def _keep_floor(self) -> None:
+        while not self._stop.is_set():
+            self.floor.wait()
+            engine = self._served.opened.engine if self._served else None
+            try:
+                self.floor.refresh(self.database, engine, self.encoder, self.settings.articles, datetime.now(UTC))
+            except Exception:
+                log.exception("the floor could not be read")
+                self._stop.wait(BUSY_SECONDS)
 
     def _follow(self) -> None:
         while not self._stop.wait(FOLLOW_SECONDS):
@@ -225,6 +282,7 @@ class Desk:
         try:
             self.encoder = load_encoder(self.settings)
             self.encoder_state = "ready"
+            self.floor.touched()
         except KBError as error:
             self.encoder_state, self.trouble = "failed", error
             return

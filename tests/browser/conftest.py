@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from kb import tables
 from kb.config import PACKAGED_MODEL
+from kb.db import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -67,9 +70,9 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-def start(articles: Path, home: Path) -> tuple[App, subprocess.Popen[bytes]]:
-    """Start the app as `make run` does, on a port of its own."""
-    port = _free_port()
+def start(articles: Path, home: Path, url: str = "") -> tuple[App, subprocess.Popen[bytes]]:
+    """Start the app as `make run` does, on a port of its own, or again where it was."""
+    port = int(url.rsplit(":", 1)[1]) if url else _free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
     env |= {"KB_PORT": str(port), "KB_ARTICLES": str(articles), "KB_HOME": str(home)}
     env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
@@ -139,12 +142,23 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext, app: App) -> Page:
-    """The search page, ready to type in, its language English."""
+    """The search page, ready to type in, its language English, and no call of an earlier test on it."""
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+        connection.execute(sa.update(tables.call).values(ended_at=tables.call.c.last_at))
     return opened(context, app.url)
 
 
+def sign_in(context: BrowserContext, url: str, sample: str = "agent") -> None:
+    """Sign a browser in as one of the demo's sample people, as its button does."""
+    answer = context.request.post(f"{url}/sign-in", form={"sample": sample}, max_redirects=0)
+    assert answer.status == 303, answer.text()
+
+
 def opened(context: BrowserContext, url: str) -> Page:
-    """A page with the box on it and focused."""
+    """A page with the box on it and focused, seen by the sample agent."""
+    origin = "/".join(url.split("/")[:3])
+    if not any(cookie["name"].startswith("firstcall-") for cookie in context.cookies(origin)):
+        sign_in(context, origin)  # a second time would end the session of the tabs that are open
     page = context.new_page()
     page.goto(url)
     page.locator("#q").wait_for(timeout=30_000)

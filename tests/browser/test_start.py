@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.conftest import ROOT, App, answered, answers, articles_shown, health, start, wait_for
+from tests.browser.conftest import ROOT, App, answered, answers, articles_shown, health, sign_in, start, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -22,6 +22,7 @@ def test_on_a_built_base_the_first_answer_comes_within_seconds_and_says_it_is_by
     here, process = start(app.articles, app.home)
     try:
         wait_for(lambda: answers(here.url), 30, "the server answers")
+        sign_in(context, here.url)
         page = context.new_page()
         page.goto(here.url)
         page.locator("#q").fill("refund to an expired card")
@@ -49,6 +50,7 @@ def test_without_an_index_the_page_says_so_and_opens_by_itself(
     here, process = start(tmp_path / "articles", home)
     try:
         wait_for(lambda: answers(here.url), 30, "the server answers")
+        sign_in(context, here.url)
         page = context.new_page()
         page.goto(here.url)
         expect(page.get_by_text("The index is being built for the first time.")).to_be_visible(timeout=10_000)
@@ -69,6 +71,7 @@ def test_an_empty_base_says_where_articles_go(tmp_path: Path, real_home: Path, c
     here, process = start(tmp_path / "articles", home)
     try:
         wait_for(lambda: answers(here.url), 30, "the server answers")
+        sign_in(context, here.url)
         page = context.new_page()
         page.goto(here.url)
         expect(page.get_by_text("There are no articles yet.")).to_be_visible(timeout=60_000)

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kb.config import ROOT, Settings
 from kb.doors import wiring
-from kb.doors.api import MAX_BODY, routes
+from kb.doors.wire import MAX_BODY
+from tests import gated
 from tests.fake_encoder import HashEncoder
 
-KEYS = {"query", "verdict", "probability", "hits", "took_ms", "generation", "complete", "encoder"}
+KEYS = {"query", "verdict", "probability", "hits", "took_ms", "generation", "complete", "encoder", "filters", "beside"}
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> wiring.Desk:
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(ROOT / "articles", home / "articles")
-    settings = Settings(articles=home / "articles", home=home)
+    settings = Settings(articles=home / "articles", home=home, database_url=f"sqlite:///{home}/firstcall.sqlite")
     encoder = HashEncoder()
     wiring.build(settings, encoder)
     desk = wiring.Desk(settings, encoder=encoder, encoder_state="ready")
@@ -33,7 +33,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> wiring.Desk:
 
 @pytest.fixture
 def client(desk: wiring.Desk) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=routes(desk))) as client:
+    with gated.client(desk) as client:
         yield client
 
 
@@ -56,6 +56,9 @@ def test_an_answer_has_the_documented_shape_and_values(client: TestClient, desk:
     assert hit["title"] == article.title
     assert hit["say"] == article.say
     assert hit["twin"] == "refund-expired-card-zh"
+    assert (hit["version"], hit["solved"], hit["changed_at"]) == (article.version, 0, None)
+    assert answer["filters"] == {"product": "", "lang": ""}
+    assert answer["beside"] == {"gaps": [], "drafts": [], "bulletins": [], "experts": [], "unfiltered": None}
     start, end = hit["passage"]["start"], hit["passage"]["end"]
     first_word = hit["passage"]["text"].replace("… ", "").split()[0]
     assert first_word in article.source[start:end]
@@ -90,7 +93,7 @@ def test_why_is_told_on_request(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ("", "request_not_json"),
+        ("", "question_empty"),
         ("[]", "request_unknown_field"),
         ("{", "request_not_json"),
         ("[" * 50_000, "request_not_json"),
@@ -152,7 +155,7 @@ def test_an_encoder_that_fails_costs_the_vectors_never_the_answer(desk: wiring.D
 
     broken = wiring.Desk(desk.settings, encoder=Broken(), encoder_state="ready")  # type: ignore[arg-type]
     broken.open()
-    with TestClient(Starlette(routes=routes(broken))) as client:
+    with gated.client(broken) as client:
         answer = search(client, q="refund to an expired card")
     assert answer["complete"] is False
     assert answer["hits"][0]["article"] == "refund-expired-card-en"  # type: ignore[index]
@@ -165,8 +168,9 @@ def test_vectors_of_another_model_are_not_compared(desk: wiring.Desk) -> None:
 
 
 def test_without_an_index_it_says_what_to_run(tmp_path: Path) -> None:
-    empty = wiring.Desk(Settings(articles=tmp_path, home=tmp_path / "home"))
-    with TestClient(Starlette(routes=routes(empty))) as client:
+    database = f"sqlite:///{tmp_path}/firstcall.sqlite"
+    empty = wiring.Desk(Settings(articles=tmp_path, home=tmp_path / "home", database_url=database))
+    with gated.client(empty) as client:
         answer = client.post("/api/search", json={"q": "refund"}, headers={"accept-language": "en"})
         assert answer.status_code == 503
         assert answer.json()["message"] == "There is no index yet. Run: python -m indexer build"

@@ -40,8 +40,8 @@ def write(articles: Path, id: str, title: str, lang: str, say: str) -> Path:
     return path
 
 
-def run(command: object, *words: str) -> Result:
-    return CliRunner().invoke(command, list(words), catch_exceptions=False)  # type: ignore[arg-type]
+def run(command: object, *words: str, typed: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(command, list(words), typed, catch_exceptions=False)  # type: ignore[arg-type]
 
 
 def test_ask_prints_the_verdict_and_the_sentence_to_say(base: Path) -> None:
@@ -97,6 +97,27 @@ def test_lint_of_a_clean_base_exits_with_0() -> None:
     told = run(kb, "lint", str(ROOT / "articles"), "--today", "2026-11-21")
     assert (told.exit_code, told.stdout.strip()) == (0, told.stdout.strip())
     assert "80" in told.stdout
+
+
+def test_mask_prints_each_line_without_its_personal_data() -> None:
+    told = run(kb, "mask", typed="我叫张伟，电话13800138000\r\n\nE-04 on LH-R3000\nmy cvv is 123")
+    assert told.exit_code == 0
+    assert told.stdout.splitlines() == ["我叫‹name›，电话‹phone›", "", "E-04 on LH-R3000", "my cvv is ‹cvv›"]
+
+
+def test_mask_as_json_says_where_the_personal_data_is() -> None:
+    told = run(kb, "mask", "--json", typed="我叫张伟，电话13800138000\nE-04\n")
+    assert [json.loads(line) for line in told.stdout.splitlines()] == [
+        {
+            "text": "我叫张伟，电话13800138000",
+            "spans": [{"start": 2, "end": 4, "kind": "name"}, {"start": 7, "end": 18, "kind": "phone"}],
+        },
+        {"text": "E-04", "spans": []},
+    ]
+
+
+def test_mask_reads_what_is_not_utf8_as_well_as_it_can() -> None:
+    assert run(kb, "mask", typed=b"\xff13800138000\n").stdout == "\ufffd‹phone›\n"
 
 
 def test_build_says_what_it_left_out_and_indexes_the_rest(base: Path) -> None:

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from kb.i18n import LANGUAGES, nearest_language, say
-from kb.people.users import Role, User
+from kb.doors.wiring import desk
+from kb.errors import KBError, StoreError
+from kb.i18n import LANGUAGES, explain, nearest_language, say
+from kb.people.sessions import Session
+from kb.people.users import User
 
-SWITCH_PLACE = ".st-key-language { position: fixed; top: .6rem; right: 3.5rem; z-index: 999990; width: auto; }"
-SAMPLE_AGENT = User("agent", "Sample agent", Role.AGENT)
+SEARCH_PAGE = Path(__file__).parent / "search.py"
+# Streamlit's captions, quotes, key hints and chosen options are too faint to read: below 4.5 : 1.
+LEGIBLE = """
+[data-testid="stCaptionContainer"], [data-testid="stMarkdownContainer"] blockquote { color: inherit; opacity: .8; }
+[data-testid="stMarkdownContainer"] blockquote p { color: inherit; opacity: 1; }
+button kbd { color: inherit !important; opacity: 1 !important; }
+[data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
+"""
+CORNER = """
+.st-key-corner { position: fixed; top: .6rem; right: 3.5rem; z-index: 999990; width: auto; gap: .75rem; }
+.leave { display: flex; align-items: center; gap: .6rem; margin: 0; font-size: .9rem; white-space: nowrap; }
+.leave span { max-width: 14rem; overflow: hidden; text-overflow: ellipsis; opacity: .8; }
+.leave button { padding: .2rem .7rem; font: inherit; color: inherit; background: none; cursor: pointer;
+  border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 8px; }
+.leave button:hover { border-color: currentColor; }
+.demo { position: fixed; bottom: 0; left: 0; z-index: 999970; margin: 0; padding: .1rem .8rem; font-size: .8rem;
+  border-radius: 0 8px 0 0; background: color-mix(in srgb, orange 30%, Canvas); color: CanvasText; }
+@media (max-width: 760px) { .leave span { display: none; } }
+"""
 NAMES = {"zh": "中文", "en": "English"}
 
 
@@ -23,20 +50,70 @@ def language() -> str:
     return str(chosen)
 
 
+def session() -> Session:
+    """The session that this page is looked at in. Where it is over the page says so, and nothing after this runs.
+
+    Asked anew on every run, and anew of the database every 1.5 s.
+    """
+    try:
+        found = desk().presence.session(str(st.user.get("session") or ""))
+    except StoreError as error:
+        st.error(explain(language(), error), icon=":material/error:")
+        st.stop()
+    if found is None:
+        _say_it_ended()
+        st.stop()
+    st.session_state["here"] = _address()
+    return found
+
+
 def me() -> User:
-    """Who is looking at this page."""
-    return SAMPLE_AGENT
+    """Who is looking at this page. Where their session is over the page says so, and nothing after this runs."""
+    return session().user
+
+
+def _address() -> str:
+    """Path and query of this page."""
+    path = urlsplit(st.context.url or "").path or "/"
+    query = urlencode(st.query_params.to_dict())
+    return f"{path}?{query}" if query else path
+
+
+def _say_it_ended() -> None:
+    """One sentence and the way back. The run that tells this may know no address; the one before it did."""
+    link = f"/sign-in?next={quote(str(st.session_state.get('here', '/')), safe='')}"
+    st.warning(t("people.ended"), icon=":material/lock:")
+    st.html(f'<a class="again" href="{escape(link)}">{escape(t("people.again_link"))}</a>')
+
+
+def hl() -> str:
+    """The interface's language of this visit: `zh` or `en`."""
+    return str(st.session_state.get("hl", "en"))
 
 
 def t(key: str, **facts: object) -> str:
     """A sentence in the interface's language."""
-    return say(str(st.session_state.get("hl", "en")), key, **facts)
+    return say(hl(), key, **facts)
 
 
-def language_switch(current: str) -> None:
-    """中文 | English in the header, kept in the address so that a refresh keeps it."""
-    st.html(f"<style>{SWITCH_PLACE}</style>")
-    with st.container(horizontal=True, horizontal_alignment="right", key="language"):
+def corner(visit: Session, hl: str) -> None:
+    """Top right, on every page: who is signed in, the way out, 中文 | English."""
+    st.html(f"<style>{CORNER}{LEGIBLE}</style>")
+    name, leave = escape(visit.user.name), escape(t("people.sign_out"))
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="corner"):
+        st.html(
+            f'<form class="leave" method="post" action="/sign-out?hl={hl}">'
+            f'<span title="{escape(visit.user.id)}">{name}</span><button>{leave}</button></form>',
+            width="content",
+        )
+        _language_switch(hl)
+    if visit.sample:
+        st.html(f'<p class="demo">{escape(t("people.demo"))}</p>')
+
+
+def _language_switch(current: str) -> None:
+    """In the address too, so that a refresh keeps it."""
+    with st.container(key="language", width="content"):
         chosen = st.segmented_control(
             t("shell.language"),
             options=list(LANGUAGES),
@@ -51,6 +128,7 @@ def language_switch(current: str) -> None:
         st.rerun()
 
 
+_MARK = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 _IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\([^()\n]*\)")
 _LINK = re.compile(r"(?<!!)\[([^\[\]\n]*)\]\(([^()\s]+)\)")
 _DIRECTIVE = re.compile(r":(?=[a-z-]+(?:\[|/))")
@@ -66,6 +144,11 @@ def article_links(markdown: str) -> list[tuple[str, str]]:
     return [(text, id) for id, text in found.items()]
 
 
+def literal(text: str) -> str:
+    """What a person typed, for `st.markdown`: every mark of Markdown as itself."""
+    return _MARK.sub(r"\\\1", " ".join(text.split()))
+
+
 def safe_markdown(markdown: str) -> str:
     """Article Markdown for `st.markdown`: no images from elsewhere, no Streamlit directives, no formulas.
 
@@ -75,3 +158,26 @@ def safe_markdown(markdown: str) -> str:
     text = _LINK.sub(lambda m: m.group(1) if ".md" in m.group(2) else m.group(0), text)
     text = _DIRECTIVE.sub(r"\\:", text)
     return text.replace("$", "\\$")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong inside is told in one sentence, and the rest of the page goes on."""
+    try:
+        yield
+    except KBError as error:
+        st.error(explain(str(st.session_state.get("hl", "en")), error), icon=":material/error:")
+
+
+def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """A moment in site time, as short as it can be told: `18:00` today, else with its day."""
+    local = at.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def open_article(id: str) -> None:
+    """Leave this page for an article on the agent's page, which takes it from the address on its first visit."""
+    if "article" in st.session_state:
+        st.session_state["article"], st.session_state["section"], st.session_state["restored"] = id, "", False
+        st.switch_page(SEARCH_PAGE)
+    st.switch_page(SEARCH_PAGE, query_params={"article": id})

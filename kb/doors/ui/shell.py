@@ -1,10 +1,10 @@
-"""The frame of every page: language, logo, navigation."""
+"""The frame of every page: who looks at it, language, logo, navigation."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from kb.doors.ui.frame import language, language_switch, t
+from kb.doors.ui.frame import corner, language, session, t
 
 HERE = Path(__file__).parent
 
@@ -12,9 +12,20 @@ st.set_page_config(page_title="Firstcall", page_icon=str(HERE / "media/icon.png"
 st.logo(str(HERE / "media/logo.svg"), size="medium")
 
 hl = language()
+visit = session()
+PAGES = (  # every one may be opened by everybody: what it may show and do is asked in the rooms
+    ("search", t("shell.search"), ":material/search:"),
+    ("today", t("today.title"), ":material/wb_sunny:"),
+    ("bulletins", t("bulletins.title"), ":material/campaign:"),
+    ("practice", t("practice.title"), ":material/school:"),
+    ("calls", t("calls.title"), ":material/manage_search:"),
+)
 page = st.navigation(
-    [st.Page(HERE / "search.py", title=t("shell.search"), icon=":material/search:", default=True, url_path="search")],
+    [
+        st.Page(HERE / f"{name}.py", title=title, icon=icon, default=name == "search", url_path=name)
+        for name, title, icon in PAGES
+    ],
     position="top",
 )
-language_switch(hl)
+corner(visit, hl)
 page.run()

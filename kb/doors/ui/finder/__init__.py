@@ -17,17 +17,21 @@ HTML = """
     <kbd aria-hidden="true">/</kbd>
   </div>
   <div class="bar"><span id="status" role="status" aria-live="polite"></span><span id="keys"></span></div>
+  <div id="notices"></div>
   <div id="verdict" hidden></div>
   <div id="list" role="listbox"></div>
   <div id="none" hidden></div>
+  <div id="beside" hidden></div>
 </div>
 """
 
 
 def finder(*, data: Mapping[str, Any], on_open: Callable[[], None]) -> Any:
-    """Draw the box. `data`: labels (sentences), ui (`zh` or `en`), open (article shown), q (text to start with).
+    """Draw the box.
 
-    When an article is opened, `result.open` is `{"article": id, "q": words, "rank": from 1}`.
+    data: labels, ui (`zh` or `en`), open (article shown), keys (action → the key to show), token (new = ask again),
+          q (text to start with), fresh (True: `q` goes before what this tab remembers)
+    When an article is opened, `result.open` is `{"article": id, "q": words, "section": heading}`.
     """
     component = st.components.v2.component(
         "firstcall_finder",

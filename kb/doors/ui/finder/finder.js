@@ -2,19 +2,24 @@
 // All text from the base goes in through text nodes; nothing here writes HTML.
 
 const MOST_PRODUCTS = 3; // named in a row; the article names them all
+const SOON = 14 * 86400e3; // an end nearer than this is said in days
 const RETRY_MS = [300, 1000, 3000];
+const TYPED = "firstcall.typed"; // what stands in the box, kept over a refresh
 const states = new WeakMap();
+const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
 
 export default function (component) {
   const { parentElement: root, data, setTriggerValue } = component;
   let state = states.get(root);
   if (!state) {
-    state = { hits: [], at: 0, sent: 0, composing: false, control: null, timer: 0 };
+    state = { hits: [], at: 0, sent: 0, composing: false, control: null, timer: 0, context: {} };
     states.set(root, state);
     listen(root, state);
   }
   state.labels = data.labels;
   state.ui = data.ui;
+  state.data = data;
+  state.box = root.querySelector("#q");
   state.open = data.open;
   state.trigger = setTriggerValue;
   const box = root.querySelector("#q");
@@ -25,13 +30,15 @@ export default function (component) {
     // a new page, a new language or a new generation: the words stay, the answer is asked again
     const first = state.token === undefined;
     state.token = data.token;
-    if (first && data.q) box.value = data.q;
+    const typed = box.value; // keys may come before this does: what was typed is never replaced
+    if (first && !typed) box.value = data.fresh ? data.q : sessionStorage.getItem(TYPED) ?? data.q;
     ask(root, state);
     if (first) box.focus();
+    if (first && !typed) box.select(); // the next words replace those of before
   }
   mark(root, state);
   return () => {
-    document.removeEventListener("keydown", state.hotkey, true);
+    document.removeEventListener("firstcall", state.hear);
     clearTimeout(state.timer);
     state.control?.abort();
     states.delete(root);
@@ -40,19 +47,20 @@ export default function (component) {
 
 function listen(root, state) {
   const box = root.querySelector("#q");
-  state.hotkey = (event) => {
-    const target = event.composedPath()[0];
-    const typing = target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "");
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const slash = event.key === "/" && plain && !typing;
-    const ctrlK = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k";
-    if (!slash && !ctrlK) return;
-    event.preventDefault();
-    event.stopPropagation();
-    box.focus();
-    box.select();
+  state.hear = ({ detail }) => {
+    if (detail.type === "focus") {
+      box.focus();
+      box.select();
+    } else if (detail.type === "context") {
+      state.context = { product: detail.product, prefer_lang: detail.lang };
+      ask(root, state);
+    } else if (detail.type === "restore") {
+      box.value = detail.q;
+      ask(root, state);
+      box.focus();
+    }
   };
-  document.addEventListener("keydown", state.hotkey, true);
+  document.addEventListener("firstcall", state.hear);
   box.addEventListener("compositionstart", () => { state.composing = true; });
   box.addEventListener("compositionend", () => { state.composing = false; ask(root, state); });
   box.addEventListener("input", (event) => { if (!state.composing && !event.isComposing) ask(root, state); });
@@ -64,7 +72,7 @@ function listen(root, state) {
       move(root, state, event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      open(root, state, state.at);
+      state.hits.length ? open(root, state, state.at) : tell({ type: "entered" });
     } else if (event.key === "Escape") {
       event.preventDefault();
       box.value = "";
@@ -81,6 +89,8 @@ function listen(root, state) {
 async function ask(root, state, attempt = 0) {
   const q = root.querySelector("#q").value;
   const sent = ++state.sent;
+  sessionStorage.setItem(TYPED, q);
+  tell({ type: "typed", q });
   clearTimeout(state.timer);
   state.control?.abort();
   state.control = new AbortController();
@@ -88,16 +98,17 @@ async function ask(root, state, attempt = 0) {
   try {
     const response = await fetch(new URL("/api/search", location.origin), {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ q, ui: state.ui, limit: 10 }),
+      headers: { "Content-Type": "application/json", "Accept-Language": state.ui },
+      body: JSON.stringify({ q, ui: state.ui, limit: 10, ...state.context }),
       signal: state.control.signal,
       credentials: "same-origin",
     });
     const answer = await response.json();
     if (sent !== state.sent) return; // a newer question is on its way
-    if (response.status === 400) return draw(root, state, q, null, answer.message);
+    if (response.status === 400 || response.status === 401) return draw(root, state, q, null, answer.message);
     if (!response.ok) throw new Error(answer.message ?? state.labels.failed);
     draw(root, state, q, answer, "", sent);
+    tell({ type: "answered", q, verdict: answer.verdict, hits: answer.hits.length, complete: answer.complete, gaps: answer.beside.gaps });
     if (!answer.complete && answer.encoder === "warming") again(root, state, attempt, 1000);
   } catch (error) {
     if (error.name === "AbortError" || sent !== state.sent) return;
@@ -162,9 +173,11 @@ function draw(root, state, q, answer, message = "", sent = 0) {
   if (answer) {
     verdict.className = answer.verdict;
     verdict.textContent = state.labels[answer.verdict];
+    chips(verdict, state, answer.filters);
   }
   none.hidden = !!state.hits.length || !!message;
   none.textContent = answer ? state.labels.none : state.labels.hint;
+  beside(root, state, answer);
   if (message) status(root, message, true);
   else if (!answer) status(root, "");
   else {
@@ -173,6 +186,88 @@ function draw(root, state, q, answer, message = "", sent = 0) {
     status(root, count + words);
   }
   mark(root, state);
+}
+
+// What the list was narrowed to, and one click to widen it without losing the words.
+function chips(verdict, state, filters) {
+  const { labels } = state;
+  const names = { product: labels.products?.[filters.product] ?? filters.product, lang: { zh: "中文", en: "English" }[filters.lang] ?? filters.lang };
+  for (const name of ["product", "lang"]) {
+    if (!filters[name]) continue;
+    const chip = element("button", "chip", `${names[name]} ✕`);
+    chip.type = "button";
+    chip.title = labels.widen;
+    chip.addEventListener("click", () => widen(state, name));
+    verdict.append(chip);
+  }
+}
+
+function widen(state, name) {
+  const box = state.box;
+  box.value = box.value.replace(/(^|\s)(product|lang|产品|语言)[:\uff1a](["“][^"”]*["”]?|[^\s"“”]*)/giu, (all, space, key) => (({ product: "product", 产品: "product", lang: "lang", 语言: "lang" })[key.toLowerCase()] === name ? space : all)).trim();
+  if (name === "product" && state.context.product) tell({ type: "about", change: { product: "" } });
+  else box.dispatchEvent(new Event("input"));
+  box.focus();
+}
+
+// Beside the hits: bulletins first, then what is in work or wanted already, then whom to ask.
+function beside(root, state, answer) {
+  const place = root.querySelector("#beside");
+  const { labels } = state;
+  const found = answer?.beside;
+  const top = root.querySelector("#notices");
+  top.replaceChildren(...(found?.bulletins ?? []).map((one) => {
+    const node = element("div", `notice ${one.kind}`);
+    node.append(element("strong", "", `${labels[`notice_${one.kind}`]}: ${one.title}`));
+    if (one.say) node.append(element("div", "say", one.say));
+    else if (one.body) node.append(element("div", "", one.body));
+    return node;
+  }));
+  const nodes = [];
+  if (found?.unfiltered) {
+    nodes.push(line(labels.unfiltered, found.unfiltered.title, labels.open, () => tell({ type: "show", article: found.unfiltered.article })));
+  }
+  for (const one of found?.gaps ?? []) {
+    const count = `${one.calls} ${one.calls === 1 ? labels.call_one : labels.call_many}`;
+    const node = line(labels.gap_open, one.question, "+1", () => tell({ type: "join", gap: one.id }), count);
+    node.dataset.gap = one.id;
+    nodes.push(node);
+  }
+  for (const one of found?.drafts ?? []) nodes.push(line(labels.in_work, one.title, "", null, one.owner));
+  for (const one of found?.experts ?? []) nodes.push(line(one.on_duty ? labels.ask : labels.ask_later, one.name, "", null, `${one.reach} · ${one.why}`));
+  if (answer?.verdict === "missing") {
+    const next = element("div", "next");
+    next.append(element("span", "", labels.missing_next));
+    const record = element("button", "record", labels.record);
+    record.type = "button";
+    record.append(element("kbd", "", state.data.keys.gap));
+    record.addEventListener("click", () => tell({ type: "do", action: "gap" }));
+    next.append(record);
+    nodes.unshift(next);
+  }
+  place.replaceChildren(...nodes);
+  place.hidden = !nodes.length;
+}
+
+function line(label, text, action, on, facts = "") {
+  const node = element("div", "line");
+  node.append(element("span", "label", label), element("span", "text", text));
+  if (facts) node.append(element("span", "quiet", facts));
+  if (on) {
+    const act = element("button", "", action);
+    act.type = "button";
+    act.setAttribute("aria-label", `${action} ${text}`);
+    act.addEventListener("click", on);
+    node.append(act);
+  }
+  return node;
+}
+
+// "changed 3 days ago", "expires tomorrow", in the reader's language.
+function days(moment, ui) {
+  const midnight = (one) => new Date(one.getFullYear(), one.getMonth(), one.getDate());
+  const count = Math.round((midnight(moment) - midnight(new Date())) / 86400e3);
+  return new Intl.RelativeTimeFormat(ui === "zh" ? "zh-CN" : "en", { numeric: "auto" }).format(count, "day");
 }
 
 function row(hit, at, state) {
@@ -198,7 +293,13 @@ function row(hit, at, state) {
   }
   if (hit.state !== "validated") facts.append(element("span", "warn", labels.not_validated));
   if (hit.audience === "internal") facts.append(element("span", "warn", labels.internal));
-  if (hit.valid_until) facts.append(element("span", "", `${labels.expires} ${hit.valid_until}`));
+  if (hit.changed_at) facts.append(element("span", "", `${labels.changed} ${days(new Date(hit.changed_at), state.ui)}`));
+  if (hit.valid_until) {
+    const end = new Date(`${hit.valid_until}T00:00`);
+    const soon = end - Date.now() < SOON;
+    facts.append(element("span", soon ? "warn" : "", `${labels.expires} ${soon ? days(end, state.ui) : hit.valid_until}`));
+  }
+  if (hit.solved) facts.append(element("span", "solved", `${labels.solved} ${hit.solved}`));
   const [own, other] = hit.lang.startsWith("zh") ? ["中文", "EN"] : ["EN", "中文"];
   facts.append(element("span", "lang", hit.twin ? `${own} + ${other}` : own));
   node.append(facts);
@@ -228,6 +329,8 @@ function open(root, state, at) {
   if (!hit) return;
   state.at = at;
   mark(root, state);
-  state.trigger("open", { article: hit.article, q: root.querySelector("#q").value, rank: at + 1 });
+  const q = root.querySelector("#q").value;
+  tell({ type: "opened", article: hit.article, q, rank: at + 1 });
+  state.trigger("open", { article: hit.article, q, section: hit.passage.section });
   root.querySelector("#q").focus();
 }

@@ -1,6 +1,28 @@
 // The sentence to say. What is copied is exactly what is shown; an open slot is never copied.
 
+const ACTIONS = ["solved", "helped", "flag"];
 const states = new WeakMap();
+const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
+
+// What was filled in on this call, whatever the article: an order number is asked for once.
+const place = () => `firstcall.slots.${sessionStorage.getItem("firstcall.call") ?? ""}`;
+
+function remembered() {
+  try {
+    return JSON.parse(sessionStorage.getItem(place())) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+// The call's product is the model that is asked for.
+function fill(root, state, product) {
+  if (!product || state.values.model) return;
+  state.values.model = product;
+  const input = root.querySelector("#slots input[name=model]");
+  if (input) input.value = product;
+  draw(root, state);
+}
 
 export default function (component) {
   const { parentElement: root, data } = component;
@@ -8,28 +30,36 @@ export default function (component) {
   if (!state) {
     state = { values: {} };
     states.set(root, state);
-    state.key = (event) => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.code !== "KeyC") return;
-      event.preventDefault();
-      event.stopPropagation();
-      copy(root, state);
+    state.hear = ({ detail }) => {
+      if (detail.type === "copy") {
+        detail.heard = true;
+        copy(root, state);
+      }
+      if (detail.type === "context") fill(root, state, detail.product);
     };
-    document.addEventListener("keydown", state.key, true);
+    document.addEventListener("firstcall", state.hear);
     root.querySelector("#copy").addEventListener("click", () => copy(root, state));
+    for (const action of ACTIONS) root.querySelector(`#${action}`).addEventListener("click", () => tell({ type: "do", action }));
   }
   if (state.article !== data.article) {
     state.article = data.article;
-    state.values = {};
+    // beside a CRM the article stands under the list: its sentence is what must be seen
+    if (matchMedia("(max-width: 640px)").matches) requestAnimationFrame(() => root.querySelector("#line").scrollIntoView({ block: "center" }));
+    state.values = remembered();
     root.querySelector("#note").textContent = "";
   }
   state.data = data;
+  for (const action of [...ACTIONS, "copy"]) root.querySelector(`#${action} kbd`).textContent = data.keys[action];
+  for (const action of ACTIONS) root.querySelector(`#${action} span`).textContent = data.labels[action];
+  root.querySelector("#line").hidden = !data.text;
+  root.querySelector("#without").textContent = data.text ? "" : data.labels.none;
   root.querySelector("#label").textContent = data.labels.label;
   root.querySelector("#action").textContent = data.labels.copy;
   root.querySelector("#text").lang = data.lang;
   inputs(root, state);
   draw(root, state);
   return () => {
-    document.removeEventListener("keydown", state.key, true);
+    document.removeEventListener("firstcall", state.hear);
     states.delete(root);
   };
 }
@@ -63,7 +93,12 @@ function inputs(root, state) {
     input.name = name;
     input.autocomplete = "off";
     input.maxLength = 80;
-    input.addEventListener("input", () => { state.values[name] = input.value; draw(root, state); });
+    input.value = state.values[name] ?? "";
+    input.addEventListener("input", () => {
+      state.values[name] = input.value;
+      sessionStorage.setItem(place(), JSON.stringify(state.values));
+      draw(root, state);
+    });
     input.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); copy(root, state); }
       if (!event.altKey && !event.ctrlKey && !event.metaKey) event.stopPropagation();
@@ -75,6 +110,7 @@ function inputs(root, state) {
 
 async function copy(root, state) {
   const note = root.querySelector("#note");
+  if (!state.data.text) return;
   const open = parts(state).filter((part) => part.slot && !part.text);
   if (open.length) {
     note.className = "trouble";
@@ -82,7 +118,9 @@ async function copy(root, state) {
     root.querySelector(`#slots input[name=${open[0].slot}]`)?.focus();
     return;
   }
-  const done = await write(parts(state).map((part) => part.text).join(""), root);
+  const said = parts(state).map((part) => part.text).join("");
+  const done = await write(said);
+  if (done) tell({ type: "copied", article: state.data.article, version: state.data.version, said });
   note.className = done ? "" : "trouble";
   note.textContent = done ? "" : state.data.labels.failed;
   const action = root.querySelector("#action");
@@ -90,7 +128,7 @@ async function copy(root, state) {
   setTimeout(() => { action.textContent = state.data.labels.copy; }, 1500);
 }
 
-async function write(text, root) {
+async function write(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

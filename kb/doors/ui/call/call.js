@@ -1,0 +1,604 @@
+// The call bar. It alone writes what happens: the box, the article and its sentence tell it by `firstcall` events
+// on the document; it keeps the call, its context and an outbox, and tells them what to do.
+
+const REST = 1500; // ms after which what stands in the box is a search and no longer a keystroke
+const IDLE = 15 * 60 * 1000;
+const NEWS = 30 * 1000; // how often a new bulletin or an answered gap is asked for
+const TOAST = 8000;
+const OPENING = 3000; // ms in which an article that was opened should be there
+const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "flag", "twin"]);
+const UNDOABLE = 20;
+const mounted = new WeakMap();
+
+export default function (component) {
+  const { parentElement: root, data, setTriggerValue } = component;
+  let bar = mounted.get(root);
+  if (!bar) {
+    bar = new Bar(root, data);
+    mounted.set(root, bar);
+  }
+  bar.trigger = setTriggerValue;
+  bar.update(data);
+  return () => {
+    bar.stop();
+    mounted.delete(root);
+  };
+}
+
+const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
+
+class Bar {
+  constructor(root, data) {
+    this.root = root;
+    this.data = data;
+    this.done = []; // what can be undone, the latest last
+    this.typed = { q: "" };
+    this.calls = new Map(data.calls.map((one) => [one.id, { ...one, begun: Date.parse(one.begun_at), last: Date.now(), known: true }]));
+    this.current = this.first(data);
+    document.documentElement.dataset.firstcallUi = data.ui;
+    this.outbox = new Outbox(data.user, (message) => this.sent(message));
+    this.hear = (event) => this.heard(event.detail);
+    this.press = (event) => this.pressed(event);
+    document.addEventListener("firstcall", this.hear);
+    document.addEventListener("keydown", this.press, true);
+    this.clock = setInterval(() => this.tick(), 1000);
+    this.news = setInterval(() => this.refresh(), NEWS);
+  }
+
+  // What a screen-pop names, else what this tab was on, else the latest call held.
+  first(data) {
+    const mine = sessionStorage.getItem("firstcall.call");
+    const id = data.pop?.call || (this.calls.has(mine) ? mine : data.calls[0]?.id);
+    if (id && !this.calls.has(id)) this.calls.set(id, { id, begun: Date.now(), last: Date.now(), known: true, product: data.pop.product, lang: data.pop.lang });
+    return id ?? null;
+  }
+
+  stop() {
+    document.removeEventListener("firstcall", this.hear);
+    document.removeEventListener("keydown", this.press, true);
+    clearInterval(this.clock);
+    clearInterval(this.news);
+    clearTimeout(this.rest);
+    clearTimeout(this.toasting);
+    this.outbox.stop();
+  }
+
+  update(data) {
+    this.data = data;
+    this.labels = data.labels;
+    this.ui = data.ui;
+    document.documentElement.dataset.firstcallUi = data.ui;
+    this.keys = data.keys;
+    for (const one of data.calls) if (!this.calls.has(one.id)) this.calls.set(one.id, { ...one, begun: Date.parse(one.begun_at), last: Date.now(), known: true });
+    if (this.mine === undefined || this.token !== data.token) this.mine = data.mine;
+    this.token = data.token;
+    this.shown(data.article);
+    this.draw();
+    this.context();
+  }
+
+  // --- the call ------------------------------------------------------------------------------------
+
+  call() {
+    return this.current ? this.calls.get(this.current) : null;
+  }
+
+  // The call that something happens on: the current one, or one that begins with it.
+  sure() {
+    const now = Date.now();
+    let one = this.call();
+    if (!one || now - one.last > IDLE) {
+      one = { id: newId("c"), begun: now, last: now, product: one ? "" : this.waiting?.product ?? "", lang: one ? "" : this.waiting?.lang ?? "" };
+      this.waiting = null;
+      this.calls.set(one.id, one);
+      this.turn(one.id);
+      if (one.product || one.lang) {
+        one.known = true;
+        this.outbox.put(`/api/calls/${one.id}/about`, { product: one.product, lang: one.lang });
+      }
+    }
+    one.last = now;
+    return one;
+  }
+
+  turn(id) {
+    this.current = id;
+    if (id) sessionStorage.setItem("firstcall.call", id);
+    else sessionStorage.removeItem("firstcall.call");
+    this.context();
+    this.draw();
+  }
+
+  context() {
+    const { product = "", lang = "" } = this.call() ?? this.waiting ?? {};
+    if (this.told === `${product}|${lang}`) return;
+    this.told = `${product}|${lang}`;
+    tell({ type: "context", product, lang });
+  }
+
+  about(change) {
+    const one = this.call();
+    if (!one) this.waiting = { ...this.waiting, ...change };
+    else {
+      Object.assign(one, change);
+      this.put(`/api/calls/${one.id}/about`, change);
+    }
+    this.context();
+    this.draw();
+    tell({ type: "focus" });
+  }
+
+  // Something that makes the server know this call.
+  put(path, body, done) {
+    this.sure().known = true;
+    this.outbox.put(path, body, done);
+  }
+
+  event(kind, facts) {
+    const one = this.sure();
+    const id = newId("e");
+    this.put(`/api/calls/${one.id}/events`, { events: [{ id, kind, ...facts }] });
+    return id;
+  }
+
+  // --- what the others tell --------------------------------------------------------------------------
+
+  heard(told) {
+    if (told.type === "typed") this.typed = { q: told.q };
+    else if (told.type === "answered") {
+      this.typed = told;
+      clearTimeout(this.rest);
+      if (told.q.trim()) this.rest = setTimeout(() => this.search(), REST);
+    } else if (told.type === "opened") {
+      this.search();
+      if (told.article === this.data.article?.id) this.again(told);
+      else this.opening = { ...told, at: Date.now() };
+    } else if (told.type === "entered") this.search();
+    else if (told.type === "copied") {
+      this.event("copy", { article: told.article, version: told.version, said: told.said });
+      this.toast(this.labels.said_copied);
+    } else if (told.type === "join") this.join(told.gap);
+    else if (told.type === "about") this.about(told.change);
+    else if (told.type === "do") this.act(told.action);
+    else if (told.type === "show") this.trigger("show", { article: told.article });
+  }
+
+  // What stands in the box becomes a search on the trail, once.
+  search() {
+    clearTimeout(this.rest);
+    const { q, verdict, hits, complete } = this.typed;
+    if (!q?.trim() || verdict === undefined || this.call()?.searched === q) return;
+    this.event("search", { q, verdict, hits, complete });
+    this.call().searched = q;
+    this.call().q = q;
+  }
+
+  // The article that is open was found once more.
+  again(asked) {
+    const { id: article, version } = this.data.article;
+    this.from = asked;
+    this.event("open", { article, version, q: asked.q, rank: asked.rank });
+  }
+
+  // An article is on the page: that is what the caller may be told, in this version.
+  shown(article) {
+    const key = article && `${article.id}|${article.version}`;
+    if (key === this.article) return;
+    this.article = key;
+    const asked = this.opening;
+    this.opening = null;
+    if (!article) return sessionStorage.removeItem("firstcall.article");
+    const place = `${this.current}|${key}`;
+    const restored = sessionStorage.getItem("firstcall.article") === place || (!asked && article.restored);
+    if (!restored) this.event("open", { article: article.id, version: article.version, q: asked?.q ?? "", ...(asked?.rank ? { rank: asked.rank } : {}) });
+    if (this.call()) this.call().article = article.id;
+    this.from = asked ?? this.from;
+    const early = this.early;
+    this.early = null;
+    if (early) this.act(early);
+    sessionStorage.setItem("firstcall.article", `${this.current}|${key}`);
+  }
+
+  // --- what an agent does ----------------------------------------------------------------------------
+
+  pressed(event) {
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.learning) return this.learn(event);
+    if (event.key === "Escape" && (!this.form().hidden || this.sheet().open)) {
+      this.stopEvent(event);
+      return this.close();
+    }
+    const action = actionOf(event, this.keys);
+    if (!action || (plain(keyOf(event)) && typing(event) && !this.emptyBox(event))) return;
+    if (plain(keyOf(event)) && typing(event) && action === "focus") return;
+    this.stopEvent(event);
+    this.act(action);
+  }
+
+  // "?" in the empty box is the key sheet, as nobody asks for a question mark
+  emptyBox(event) {
+    const target = event.composedPath()[0];
+    return target.id === "q" && !target.value;
+  }
+
+  stopEvent(event) {
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  act(action) {
+    const article = this.data.article;
+    if (NEEDS_ARTICLE.has(action) && this.opening && Date.now() - this.opening.at < OPENING) {
+      this.early = action; // the key came before the article it is for
+      return;
+    }
+    const doing = {
+      focus: () => tell({ type: "focus" }),
+      copy: () => (article ? this.insist("copy", this.labels.open_first) : this.toast(this.labels.open_first)),
+      walk: () => this.insist("walk", this.labels.no_walk),
+      dates: () => this.dates(),
+      solved: () => this.used("solved"),
+      helped: () => this.used("helped"),
+      gap: () => this.gap(),
+      join: () => this.join(this.typed.gaps?.[0]?.id),
+      flag: () => (article ? this.open("flag", article) : this.toast(this.labels.open_first)),
+      promise: () => this.open("promise", { call: this.sure().id }),
+      twin: () => (article?.twin ? this.trigger("show", { article: article.twin }) : this.toast(this.labels.no_twin)),
+      summary: () => this.summary(),
+      undo: () => this.undo(),
+      mine: () => this.open("mine", this.mine),
+      seen: () => this.seen(),
+      switch: () => this.next(),
+      another: () => this.another(),
+      end: () => this.end(),
+      keys: () => this.showKeys(),
+    }[action];
+    doing();
+  }
+
+  // A key may come before the article that it is for is drawn.
+  insist(type, sentence, tries = 12) {
+    const detail = { type, heard: false };
+    tell(detail);
+    if (detail.heard) return;
+    if (tries) setTimeout(() => this.insist(type, sentence, tries - 1), 100);
+    else this.toast(sentence);
+  }
+
+  // The article's deadlines are drawn by Streamlit: opened and entered as a hand would.
+  dates(tries = 12) {
+    const fold = document.querySelector("[class*=st-key-dates-] details");
+    if (!fold && tries) return setTimeout(() => this.dates(tries - 1), 100);
+    if (!fold) return this.toast(this.labels.no_dates);
+    if (!fold.open) fold.querySelector("summary").click();
+    const enter = (tries) => {
+      const day = fold.querySelector("[role=spinbutton]");
+      day?.focus();
+      if (tries && (!day || document.activeElement !== day)) setTimeout(() => enter(tries - 1), 100);
+    };
+    setTimeout(() => enter(20), 100);
+  }
+
+  used(kind) {
+    const article = this.data.article;
+    if (!article) return this.toast(this.labels.open_first);
+    const asked = this.from ?? {};
+    const id = this.event(kind, { article: article.id, version: article.version, q: asked.q ?? "", ...(asked.rank ? { rank: asked.rank } : {}) });
+    this.can({ id, text: `${this.labels[`said_${kind}`]} ${article.title}` });
+  }
+
+  gap() {
+    const one = this.sure();
+    const q = this.typed.q?.trim() || one.q || "";
+    const id = newId("r");
+    const gap = newId("g");
+    this.search();
+    this.put("/api/gaps", { id, gap, call: one.id, q, product: one.product ?? "" });
+    const more = button(this.labels.gap_add, () => this.open("gap", { report: id, gap }));
+    this.can({ id, text: q ? `${this.labels.said_gap} “${q}”` : this.labels.said_gap_bare }, more);
+    tell({ type: "focus" });
+  }
+
+  join(gap) {
+    if (!gap) return this.toast(this.labels.no_gap);
+    this.search();
+    const id = newId("r");
+    this.put(`/api/gaps/${gap}/join`, { id, call: this.sure().id, q: this.typed.q ?? "" });
+    const more = button(this.labels.gap_add, () => this.open("gap", { report: id, gap }));
+    this.can({ id, text: this.labels.said_join }, more);
+    tell({ type: "focus" });
+  }
+
+  // The first bulletin on top has been read.
+  seen() {
+    const first = this.mine.unseen[0];
+    if (!first) return this.toast(this.labels.no_bulletin);
+    this.outbox.put(`/api/bulletins/${first.id}/seen`, {});
+    this.mine = { ...this.mine, unseen: this.mine.unseen.slice(1) };
+    this.draw();
+    this.can({ path: `/api/bulletins/${first.id}/unseen`, body: {}, text: `${this.labels.said_seen} ${first.title}`, back: () => {
+      this.mine = { ...this.mine, unseen: [first, ...this.mine.unseen] };
+      this.draw();
+    } });
+    tell({ type: "focus" });
+  }
+
+  end() {
+    const one = this.call();
+    if (!one) return this.toast(this.labels.no_call);
+    this.search();
+    if (one.known) this.outbox.put(`/api/calls/${one.id}/end`, {});
+    this.calls.delete(one.id);
+    this.ended = one;
+    this.can({ path: one.known ? `/api/calls/${one.id}/resume` : "", body: {}, text: this.labels.said_end, back: () => { this.calls.set(one.id, one); this.turn(one.id); } });
+    this.from = null;
+    this.waiting = null;
+    this.turn([...this.calls.keys()].at(-1) ?? null);
+    this.restore();
+    this.trigger("ended", { call: one.id, show: this.call()?.article ?? "" });
+  }
+
+  next() {
+    const ids = [...this.calls.keys()];
+    if (ids.length < 2) return this.toast(this.labels.one_call);
+    this.search();
+    this.from = null; // the words of one customer open nothing on the other's call
+    this.turn(ids[(ids.indexOf(this.current) + 1) % ids.length]);
+    this.restore();
+    this.trigger("show", { article: this.call().article ?? "" });
+  }
+
+  another() {
+    this.search();
+    this.from = null;
+    this.turn(null);
+    this.restore();
+    this.trigger("show", { article: "" });
+  }
+
+  restore() {
+    this.typed = { q: "" };
+    tell({ type: "restore", q: this.call()?.q ?? "" });
+  }
+
+  async summary() {
+    const one = this.call() ?? this.ended;
+    if (!one) return this.toast(this.labels.no_call);
+    this.search();
+    const deadline = Date.now() + 3000;
+    while (this.outbox.items.length && Date.now() < deadline) await new Promise((wake) => setTimeout(wake, 30));
+    try {
+      const answer = await post(`/api/calls/${one.id}/summary`, {});
+      if (!answer.ok) return this.toast(answer.message, true);
+      const done = await toClipboard(answer.text);
+      this.toast(done ? this.labels.said_summary : this.labels.failed_copy, !done);
+      if (!done) this.paper(answer.text);
+    } catch {
+      this.toast(this.labels.not_sent, true);
+    }
+  }
+
+  // The clipboard was refused: the text to copy by hand.
+  paper(text) {
+    const area = make("textarea", { rows: "8", readonly: true });
+    area.value = text;
+    this.form().replaceChildren(area);
+    this.form().hidden = false;
+    area.select();
+  }
+
+  // --- undo, toast, forms -----------------------------------------------------------------------------
+
+  can(step, ...more) {
+    this.done.push(step);
+    if (this.done.length > UNDOABLE) this.done.shift();
+    this.toast(step.text, false, button(this.labels.undo, () => this.undo(), {}), key(this.keys.undo[0]), ...more);
+  }
+
+  undo() {
+    const step = this.done.pop();
+    if (!step) return this.toast(this.labels.nothing_to_undo);
+    if (step.path !== "") this.outbox.put(step.path ?? "/api/undo", step.body ?? { id: step.id });
+    step.back?.();
+    this.close();
+    this.toast(`${this.labels.undone} ${step.text}`);
+  }
+
+  toast(text, trouble = false, ...more) {
+    const place = this.root.querySelector("#toast");
+    place.replaceChildren(make("span", {}, text), ...more);
+    place.classList.toggle("trouble", trouble);
+    place.hidden = false;
+    clearTimeout(this.toasting);
+    this.toasting = setTimeout(() => { place.hidden = true; }, TOAST);
+  }
+
+  form() {
+    return this.root.querySelector("#form");
+  }
+
+  sheet() {
+    return this.root.querySelector("#sheet");
+  }
+
+  open(name, start) {
+    const sending = {
+      promise: (said) => {
+        const id = newId("p");
+        this.put("/api/promises", { id, call: start.call, gap: start.gap ?? "", ...said }, () => this.refresh());
+        this.can({ id, text: `${this.labels.said_promise} ${said.what} · ${clock(new Date(said.due), this.ui)}` });
+      },
+      flag: (said) => {
+        const id = newId("f");
+        const { id: article, version } = start;
+        this.put("/api/flags", { id, call: this.sure().id, article, version, ...said });
+        this.can({ id, text: `${this.labels.said_flag} ${this.labels[`reason_${said.reason}`]}` });
+      },
+      gap: (said) => {
+        this.outbox.put(`/api/gaps/${start.gap}/describe`, { report: start.report, ...said });
+        this.toast(this.labels.said_more);
+      },
+      mine: ({ kept: one, answered }) => {
+        if (one) {
+          this.outbox.put(`/api/promises/${one.id}/keep`, {}, () => this.refresh());
+          this.can({ path: `/api/promises/${one.id}/reopen`, body: {}, text: this.labels.said_kept, back: () => this.refresh() });
+        } else {
+          this.outbox.put(`/api/gaps/${answered.gap}/told`, { report: answered.report }, () => this.refresh());
+          this.trigger("show", { article: answered.article });
+        }
+      },
+    }[name];
+    const build = { promise: promiseForm, flag: flagForm, gap: gapForm, mine: mineForm }[name];
+    const [nodes, focus] = build(this, this.labels, start, (said) => { sending(said); this.close(); });
+    const head = make("div", { class: "head" }, make("strong", {}, this.labels[`form_${name}`]), button("✕", () => this.close(), { "aria-label": this.labels.close }));
+    this.form().replaceChildren(head, ...nodes.filter(Boolean));
+    this.form().hidden = false;
+    (typeof focus === "function" ? focus() : focus)?.focus();
+  }
+
+  close() {
+    this.form().hidden = true;
+    this.form().replaceChildren();
+    if (this.sheet().open) this.sheet().close();
+    this.learning = null;
+    tell({ type: "focus" });
+  }
+
+  async refresh() {
+    try {
+      const answer = await post("/api/mine", {});
+      if (answer.ok) this.mine = { promises: answer.promises, answered: answer.answered, unseen: answer.unseen };
+      this.draw();
+    } catch { /* at the next chance */ }
+  }
+
+  sent(message) {
+    if (message) this.toast(message, true);
+    this.draw();
+  }
+
+  // --- keys --------------------------------------------------------------------------------------------
+
+  showKeys() {
+    if (this.sheet().open) return this.close();
+    const rows = Object.entries(this.keys).map(([action, [first, ...more]]) => make("tr", {},
+      make("td", {}, this.labels[`do_${action}`]),
+      make("td", {}, key(first), ...more.flatMap((one) => [" ", key(one)])),
+      make("td", {}, button(this.labels.key_change, () => this.startLearning(action), { "data-action": action }))));
+    const fixed = ["↑ ↓", "Enter", "Esc"].map((one, at) => make("tr", {}, make("td", {}, this.labels[["key_move", "key_open", "key_clear"][at]]), make("td", {}, key(one)), make("td", {})));
+    const note = make("p", { id: "key-note", role: "status" }, this.labels.key_hint);
+    const head = make("div", { class: "head" }, make("strong", { id: "sheet-title" }, this.labels.keys_title), button("✕", () => this.close(), { "aria-label": this.labels.close }));
+    const reset = button(this.labels.key_reset, () => this.saveKeys({}));
+    this.sheet().setAttribute("aria-labelledby", "sheet-title");
+    this.sheet().replaceChildren(head, note, make("table", {}, make("tbody", {}, ...fixed, ...rows)), reset);
+    if (!this.sheet().open) this.sheet().showModal();
+  }
+
+  startLearning(action) {
+    this.learning = action;
+    this.sheet().querySelector("#key-note").textContent = `${this.labels[`do_${action}`]}: ${this.labels.key_press}`;
+  }
+
+  learn(event) {
+    this.stopEvent(event);
+    const note = this.sheet().querySelector("#key-note");
+    const pressed = keyOf(event).replace("Meta+", "Ctrl+");
+    if (event.key === "Escape") {
+      this.learning = null;
+      note.textContent = this.labels.key_hint;
+      return;
+    }
+    const why = refusal(pressed, this.learning, this.keys, this.labels);
+    if (why) {
+      if (why.trim()) note.textContent = `${pressed}: ${why}`;
+      return;
+    }
+    const own = { ...this.data.chosen, [this.learning]: pressed };
+    this.learning = null;
+    this.saveKeys(own);
+  }
+
+  saveKeys(own) {
+    this.data.chosen = own;
+    for (const [action, [, ...more]] of Object.entries(this.keys)) this.keys[action] = [own[action] ?? this.data.defaults[action][0], ...more];
+    this.outbox.put("/api/preferences", { keys: own });
+    this.showKeysAgain();
+    this.draw();
+  }
+
+  showKeysAgain() {
+    this.sheet().close();
+    this.showKeys();
+  }
+
+  // --- drawing -----------------------------------------------------------------------------------------
+
+  tick() {
+    const time = this.root.querySelector("#time");
+    const one = this.call();
+    if (time && one) time.textContent = elapsed(Date.now() - one.begun);
+  }
+
+  draw() {
+    const { labels } = this;
+    const facts = [[...this.calls.keys()], this.current, this.call() ?? this.waiting, this.ended?.id, this.mine, this.outbox.failures && this.outbox.items.length, this.keys, this.ui];
+    this.root.querySelector("#bar").dataset.unsent = this.outbox.items.length;
+    const drawn = JSON.stringify(facts, (name, value) => (["last", "searched", "q", "article", "known"].includes(name) ? undefined : value));
+    if (drawn === this.drawn) return; // an open list of products must not close while something is sent
+    this.drawn = drawn;
+    const bar = this.root.querySelector("#bar");
+    const one = this.call();
+    const calls = [...this.calls.values()].map((each) => button(each === one ? "" : `${labels.call} ${elapsed(Date.now() - each.begun)}`, () => each !== one && this.next(), { class: each === one ? "on call-chip" : "call-chip", title: each.id }));
+    const now = calls[[...this.calls.values()].indexOf(one)];
+    now?.append(make("span", { class: "dot", "aria-hidden": "true" }), `${labels.call} `, make("span", { id: "time" }, elapsed(Date.now() - one.begun)));
+    const none = one ? null : make("span", { class: "quiet" }, labels.call_none);
+    const context = one ?? this.waiting ?? {};
+    const product = this.select("product", labels.any_product, this.data.products, context.product ?? "");
+    const lang = this.select("lang", labels.any_lang, { zh: "中文", en: "English" }, context.lang ?? "");
+    const due = this.mine.promises.length + this.mine.answered.length;
+    const mine = due ? this.tool("mine", `${labels.mine} ${due}`, "due") : null;
+    const waiting = this.outbox.failures ? make("span", { class: "trouble", id: "unsent" }, `${labels.unsent} ${this.outbox.items.length}`) : null;
+    const tools = make("span", { class: "tools" }, waiting, mine, this.tool("gap", labels.gap, "gap"), this.tool("promise", labels.promise), one || this.ended ? this.tool("summary", labels.summary) : null, one ? this.tool("end", labels.end) : null, this.tool("keys", labels.keys_short));
+    this.root.querySelector("#unseen").replaceChildren(...this.mine.unseen.slice(0, 1).map((one) => this.notice(one)));
+    const focused = this.root.contains(this.root.getRootNode().activeElement) || bar.contains(bar.getRootNode().activeElement) ? bar.getRootNode().activeElement?.id : "";
+    bar.setAttribute("aria-label", labels.bar);
+    bar.replaceChildren(...[none, ...calls, product, lang, tools].filter(Boolean));
+    if (focused) this.root.querySelector(`#${focused}`)?.focus();
+    bar.dataset.call = one?.id ?? "";
+  }
+
+  notice(one) {
+    const more = this.mine.unseen.length - 1;
+    const seen = button(this.labels.seen, () => this.seen(), { id: "do-seen" });
+    seen.append(key(this.keys.seen[0]));
+    const texts = [make("strong", {}, `${this.labels[`notice_${one.kind}`]}: ${one.title}`)];
+    if (one.body) texts.push(make("div", {}, one.body));
+    if (one.say) texts.push(make("div", { class: "saying" }, one.say));
+    return make("div", { class: `notice ${one.kind}` }, make("div", {}, ...texts), make("span", {}, seen, more ? ` +${more}` : ""));
+  }
+
+  tool(action, text, look = "") {
+    return button("", () => this.act(action), { class: look, id: `do-${action}` }).appendChild(document.createTextNode(text)).parentNode.appendChild(key(this.keys[action][0])).parentNode;
+  }
+
+  select(name, any, options, value) {
+    const node = make("select", { id: `about-${name}`, "aria-label": any, class: value ? "set" : "" }, make("option", { value: "" }, any), ...Object.entries(options).map(([id, text]) => make("option", { value: id }, text)));
+    node.value = value;
+    node.addEventListener("change", () => this.about({ [name]: node.value }));
+    return node;
+  }
+}
+
+function elapsed(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

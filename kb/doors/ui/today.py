@@ -1,0 +1,164 @@
+"""The start of a shift: what is new for me. Notices, promises due, gaps answered, articles that changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from kb.calls import bulletins, promises, shift
+from kb.calls.bulletins import Bulletin
+from kb.calls.promises import Promise
+from kb.calls.shift import Changed
+from kb.content.articles import Span
+from kb.content.versions import short_diff
+from kb.doors.ui.frame import me, moment, open_article, safe_markdown, t, told
+from kb.doors.ui.notices import notice
+from kb.doors.wiring import Desk, Served, desk
+from kb.gaps import gap
+from kb.gaps.gap import Gap, Report
+
+CHANGED_MOST = 10  # articles shown; who was away for long reads the most used first
+
+
+def page() -> None:
+    """The whole page."""
+    st.header(t("today.title"), anchor=False)
+    with told():
+        here, by = desk(), me()
+        served = here.served or here.open()
+        now = datetime.now(UTC)
+        st.caption(served.site.today(now).isoformat())
+        current = {id: listed.sha256 for id, listed in served.opened.manifest.articles.items()}
+        with here.database.read() as connection:
+            unseen = bulletins.unseen(connection, by, now)
+            due = promises.due(connection, by, shift.end_of_day(served.site, now))
+            answered = gap.answered(connection, by)
+            changed = shift.changed(connection, by, current, now)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _unseen(served, unseen, now)
+            _due(served, due, now)
+        with right:
+            _answered(here, answered)
+            _changed(here, served, changed, now)
+
+
+@contextmanager
+def _section(title: str, count: int, nothing: str) -> Iterator[None]:
+    """One part of the page: its title with how many, and what will stand here while there is none."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.subheader(title, anchor=False, width="content")
+            if count:
+                st.badge(str(count), color="gray")
+        if not count:
+            st.caption(nothing)
+        yield
+
+
+def _unseen(served: Served, new: Sequence[Bulletin], now: datetime) -> None:
+    with _section(t("today.notices"), len(new), t("today.no_notices")):
+        for i, one in enumerate(new):
+            if i:
+                st.divider()
+            notice(one, served, now)
+            st.button(
+                t("notice.seen"),
+                icon=":material/check:",
+                type="primary" if i == 0 else "secondary",
+                key=f"seen-{one.id}",
+                on_click=_see,
+                args=(one.id,),
+            )
+
+
+def _see(id: str) -> None:
+    with told(), desk().database.write() as connection:
+        bulletins.mark_seen(connection, me(), id, datetime.now(UTC))
+
+
+def _due(served: Served, due: Sequence[Promise], now: datetime) -> None:
+    with _section(t("today.promises"), len(due), t("today.no_promises")):
+        for one in due:
+            late = one.due_at <= now
+            with st.container(horizontal=True, gap="small"):
+                st.badge(moment(one.due_at, served.site.zone, now), color="red" if late else "blue")
+                if late:
+                    st.badge(t("today.overdue"), color="red")
+                with st.container(width="stretch", gap="xxsmall"):
+                    st.markdown(safe_markdown(one.what))
+                    st.caption(t("today.call", call=safe_markdown(one.call)))
+                st.button(
+                    t("today.kept"), icon=":material/check:", key=f"kept-{one.id}", on_click=_keep, args=(one.id,)
+                )
+
+
+def _keep(id: str) -> None:
+    with told(), desk().database.write() as connection:
+        promises.keep(connection, me(), id, datetime.now(UTC))
+
+
+def _answered(here: Desk, answered: Sequence[tuple[Gap, Report]]) -> None:
+    with _section(t("today.answered"), len(answered), t("today.no_answered")):
+        for one, report in answered:
+            article = here.read(one.article)
+            with st.container(horizontal=True, gap="small"):
+                with st.container(width="stretch", gap="xxsmall"):
+                    st.markdown(safe_markdown(report.question or one.question))
+                    if article:
+                        _open(article.title, article.id, f"answer-{report.id}")
+                    st.caption(t("today.call_back", call=safe_markdown(report.call)))
+                look = ":material/check:"
+                st.button(t("today.kept"), icon=look, key=f"told-{report.id}", on_click=_told, args=(report.id,))
+
+
+def _told(report: str) -> None:
+    with told(), desk().database.write() as connection:
+        gap.told(connection, me(), report, datetime.now(UTC))
+
+
+def _open(title: str, id: str, key: str) -> None:
+    if st.button(safe_markdown(title), icon=":material/arrow_forward:", type="tertiary", key=key):
+        open_article(id)
+
+
+def _changed(here: Desk, served: Served, changed: Sequence[Changed], now: datetime) -> None:
+    with _section(t("today.changed"), len(changed), t("today.no_changed")):
+        for one in changed[:CHANGED_MOST]:
+            article = here.read(one.article)
+            if article is None:
+                st.markdown(t("today.gone", article=safe_markdown(one.article)))
+                continue
+            with st.container(gap="xxsmall"):
+                _open(article.title, article.id, f"changed-{article.id}")
+                st.caption(t("today.last_used", when=moment(one.last_used, served.site.zone, now), uses=one.uses))
+                if one.before:
+                    _diff(one.before, article.source)
+        if len(changed) > CHANGED_MOST:
+            st.caption(t("today.more", count=len(changed) - CHANGED_MOST))
+
+
+def _diff(before: str, after: str) -> None:
+    """What it said when it was last used, and what it says now, with the words that differ: two places at most."""
+    for change in short_diff(before, after, limit=2):
+        if change.before:
+            st.caption(t("today.was", text=_marked(change.before, change.before_mark, "gray")))
+        if change.after:
+            st.markdown(t("today.now", text=_marked(change.after, change.after_mark, "green")))
+
+
+_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def _marked(text: str, mark: Span, color: str) -> str:
+    """Plain text as Markdown that shows exactly it, with a piece of it marked."""
+    pieces = (text[: mark.start], text[mark.start : mark.end], text[mark.end :])
+    start, middle, end = (_MARKS.sub(r"\\\1", piece) for piece in pieces)
+    return f"{start}:{color}-background[{middle}]{end}" if middle.strip() else start + middle + end
+
+
+page()

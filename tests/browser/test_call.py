@@ -1,0 +1,476 @@
+"""A whole call in a real browser, by keys alone: find, say, solve or record; nothing is lost on the way."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import BrowserContext, Page, expect
+
+from kb import tables
+from kb.calls import bulletins
+from kb.db import Database
+from kb.people.users import Role, User
+from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, start, wait_for
+
+pytestmark = pytest.mark.browser
+
+ASKED = {"en": "refund to an expired card", "zh": "退款多久到账"}
+ARTICLE = {"en": "refund-expired-card-en", "zh": "refund-times-zh"}
+SOLVED = {"en": "Solved by", "zh": "已解决："}
+UNDONE = {"en": "Undone:", "zh": "已撤销："}
+UNANSWERED = {"en": "can I feed goldfish with the air fryer crumbs", "zh": "金鱼可以吃空气炸锅的碎屑吗"}
+
+
+@pytest.fixture(params=["en", "zh"])
+def lang(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def fresh(page: Page) -> Page:
+    """The page with no call on it."""
+    return page
+
+
+def rows(app: App, table: sa.Table, **where: Any) -> list[Any]:
+    """Rows of the app's database, in no order."""
+    wanted = [table.c[name] == value for name, value in where.items()]
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").read() as connection:
+        return list(connection.execute(sa.select(table).where(*wanted)))
+
+
+def sent(page: Page) -> None:
+    """Wait until the server has everything."""
+    page.locator('#bar[data-unsent="0"]').wait_for(state="attached", timeout=10_000)
+
+
+def call_of(page: Page) -> str:
+    return str(page.locator("#bar").get_attribute("data-call"))
+
+
+def ask(page: Page, question: str) -> None:
+    page.keyboard.press("Escape")
+    page.keyboard.type(question, delay=5)
+    answered(page, question)
+
+
+def in_language(page: Page, lang: str, url: str) -> None:
+    page.goto(f"{url}/?hl={lang}")
+    page.locator("#q").wait_for()
+    page.wait_for_function("document.documentElement.dataset.firstcallUi === '" + lang + "'")
+
+
+def copied(page: Page) -> str:
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_type_open_copy_solved_undo(fresh: Page, app: App, lang: str) -> None:
+    page = fresh
+    in_language(page, lang, app.url)
+    ask(page, ASKED[lang])
+    assert articles_shown(page)[0] == ARTICLE[lang]
+    page.keyboard.press("Enter")
+    text = page.locator("#text")
+    expect(text).to_be_visible()
+    if lang == "zh":  # this say-line leaves an amount open
+        page.keyboard.press("Alt+c")
+        assert focused(page) != "q"
+        page.keyboard.type("199 元")
+    page.keyboard.press("Alt+c")
+    expect(page.locator("#toast")).to_be_visible()
+    assert copied(page) == text.inner_text()
+    page.keyboard.press("Alt+a")
+    expect(page.locator("#toast")).to_contain_text(SOLVED[lang])
+    sent(page)
+    (event,) = rows(app, tables.event, call=call_of(page), kind="solved")
+    assert (event.article, event.query, event.detail, event.undone_at) == (
+        ARTICLE[lang],
+        ASKED[lang],
+        {"rank": 1},
+        None,
+    )
+    (said,) = rows(app, tables.event, call=call_of(page), kind="copy")
+    assert said.detail == {"said": text.inner_text()}
+    page.keyboard.press("Alt+z")
+    expect(page.locator("#toast")).to_contain_text(UNDONE[lang])
+    sent(page)
+    assert rows(app, tables.event, id=event.id)[0].undone_at is not None
+    assert focused(page) == "q"
+
+
+def test_a_search_is_written_once_however_it_was_typed(fresh: Page, app: App) -> None:
+    ask(fresh, "router red light")
+    fresh.wait_for_timeout(1_700)  # a rest: it is a search now
+    fresh.keyboard.type(" blinking", delay=5)
+    answered(fresh, "router red light blinking")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    sent(fresh)
+    assert [one.query for one in rows(app, tables.event, call=call_of(fresh), kind="search")] == [
+        "router red light blinking"
+    ]
+
+
+def test_what_nobody_can_answer_is_recorded_in_one_key_and_joined_by_the_next(
+    fresh: Page, context: BrowserContext, app: App, lang: str
+) -> None:
+    in_language(fresh, lang, app.url)
+    ask(fresh, UNANSWERED[lang])
+    fresh.keyboard.press("Alt+n")
+    expect(fresh.locator("#toast")).to_contain_text(UNANSWERED[lang])
+    assert focused(fresh) == "q"
+    sent(fresh)
+    (gap,) = rows(app, tables.gap, question=UNANSWERED[lang])
+    assert (gap.lang, gap.state) == (lang, "new")
+    assert [one.query for one in rows(app, tables.event, call=call_of(fresh), kind="search")] == [UNANSWERED[lang]]
+    fresh.keyboard.press("Alt+x")
+    ask(fresh, {"en": "is it ok to feed my goldfish air fryer crumbs", "zh": "空气炸锅的碎屑能给金鱼吃吗"}[lang])
+    wait_for(lambda: _asked_again(fresh, gap.id), 20, "the open gap is shown beside the search")
+    fresh.keyboard.press("Alt+j")
+    expect(fresh.locator("#toast")).to_contain_text("+1")
+    sent(fresh)
+    assert len(rows(app, tables.gap_report, gap=gap.id)) == 2
+    assert len(rows(app, tables.gap, question=UNANSWERED[lang])) == 1
+
+
+def _asked_again(page: Page, gap: str) -> bool:
+    """One more letter and one less asks again: the gap is found once its vector is there."""
+    page.keyboard.type("x")
+    page.keyboard.press("Backspace")
+    page.wait_for_timeout(400)
+    return page.locator(f'.line[data-gap="{gap}"]').count() == 1
+
+
+def test_a_screen_pop_brings_call_words_and_product_and_leaves_no_words_in_the_address(
+    fresh: Page, context: BrowserContext, app: App
+) -> None:
+    page = context.new_page()
+    page.goto(f"{app.url}/?call=CRM-20261121-7&q=wifi+keeps+dropping&product=R3000&lang=en")
+    answered(page, "wifi keeps dropping")
+    assert call_of(page) == "CRM-20261121-7"
+    assert page.locator("#about-product").input_value() == "LH-R3000"
+    wait_for(lambda: "wifi" not in page.url and "CRM" not in page.url, 5, "the words are out of the address")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_be_visible()
+    title = page.locator("h2").first.inner_text()
+    sent(page)
+    (call,) = rows(app, tables.call, id="CRM-20261121-7")
+    assert (call.product, call.lang, call.agent) == ("LH-R3000", "en", "agent")
+
+    page.reload()  # a refresh in the middle of the call
+    answered(page, "wifi keeps dropping")
+    expect(page.locator("h2").first).to_have_text(title)
+    assert call_of(page) == "CRM-20261121-7"
+
+    other = context.new_page()  # a second tab is on the same call
+    other.goto(app.url)
+    answered(other, "wifi keeps dropping")
+    assert call_of(other) == "CRM-20261121-7"
+    expect(other.locator("h2").first).to_have_text(title)
+    other.keyboard.press("Alt+a")
+    sent(other)
+    assert [one.kind for one in rows(app, tables.event, call="CRM-20261121-7", kind="solved")] == ["solved"]
+    opens = rows(app, tables.event, call="CRM-20261121-7", kind="open")
+    assert len(opens) == 1  # neither refresh nor tab opened it again
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"), [("en", "This looks like a phone number."), ("zh", "这看起来是电话号码。")]
+)
+def test_a_phone_number_is_no_call(fresh: Page, app: App, lang: str, sentence: str) -> None:
+    fresh.goto(f"{app.url}/?hl={lang}&call=13812345678")
+    expect(fresh.get_by_text(sentence)).to_be_visible()
+    assert rows(app, tables.call, id="13812345678") == []
+    assert "13812345678" not in fresh.url
+
+
+def test_two_calls_are_held_and_changed_by_a_key(fresh: Page, app: App) -> None:
+    ask(fresh, "price protection after double 11")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    title = fresh.locator("h2").first.inner_text()
+    first = call_of(fresh)
+    fresh.keyboard.press("Alt+o")
+    expect(fresh.locator("#q")).to_have_value("")
+    ask(fresh, "earbuds only one side has sound")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("h2").first).not_to_have_text(title)
+    second = call_of(fresh)
+    assert first != second
+    fresh.keyboard.press("Alt+w")
+    expect(fresh.locator("#q")).to_have_value("price protection after double 11")
+    expect(fresh.locator("h2").first).to_have_text(title)
+    assert call_of(fresh) == first
+    fresh.keyboard.press("Alt+x")
+    expect(fresh.locator("#q")).to_have_value("earbuds only one side has sound")
+    sent(fresh)
+    assert rows(app, tables.call, id=first)[0].ended_at is not None
+    assert rows(app, tables.call, id=second)[0].ended_at is None
+    fresh.keyboard.press("Alt+z")  # it was not over after all
+    sent(fresh)
+    assert rows(app, tables.call, id=first)[0].ended_at is None
+
+
+def test_a_promise_is_made_listed_and_kept_by_keys(fresh: Page, app: App) -> None:
+    ask(fresh, "smart lock battery")
+    fresh.keyboard.press("Alt+p")
+    fresh.keyboard.press("Control+a")
+    fresh.keyboard.type("Call back about the lock")
+    fresh.keyboard.press("Enter")
+    fresh.keyboard.press("1")
+    expect(fresh.locator("#toast")).to_contain_text("Promised: Call back about the lock")
+    expect(fresh.locator("#do-mine")).to_be_visible()
+    fresh.keyboard.press("Alt+k")
+    expect(fresh.locator("#form")).to_contain_text("Call back about the lock")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#toast")).to_contain_text("Called back")
+    sent(fresh)
+    (promise,) = rows(app, tables.promise, what="Call back about the lock")
+    assert promise.kept_at is not None
+    expect(fresh.locator("#do-mine")).to_have_count(0)
+
+
+def test_a_sentence_is_reported_in_two_actions(fresh: Page, app: App) -> None:
+    ask(fresh, "refund to an expired card")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    fresh.keyboard.press("Alt+g")
+    expect(fresh.locator(".choices button").first).to_be_focused()
+    fresh.keyboard.press("2")
+    fresh.keyboard.press("3")
+    expect(fresh.locator("#toast")).to_contain_text("Reported: It is unclear")
+    sent(fresh)
+    (flag,) = rows(app, tables.flag, call=call_of(fresh))
+    assert (flag.article, flag.reason) == ("refund-expired-card-en", "unclear")
+    assert flag.sentence == fresh.locator("#text").inner_text()
+    assert focused(fresh) == "q"
+
+
+def test_the_summary_for_the_crm_is_one_key(fresh: Page, app: App, lang: str) -> None:
+    in_language(fresh, lang, app.url)
+    ask(fresh, ASKED["en"])
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    fresh.keyboard.press("Alt+a")
+    fresh.keyboard.press("Alt+m")
+    expect(fresh.locator("#toast")).to_contain_text({"en": "Summary copied", "zh": "小结已复制"}[lang])
+    lines = copied(fresh).split("\n")
+    assert lines[0].startswith({"en": f"Call {call_of(fresh)}", "zh": f"通话 {call_of(fresh)}"}[lang])
+    assert lines[1] == {"en": "Asked: refund to an expired card", "zh": "客户问：refund to an expired card"}[lang]
+    assert "refund-expired-card-en" in lines[2]
+
+
+def test_a_product_narrows_and_is_taken_away_without_losing_the_words(fresh: Page) -> None:
+    fresh.keyboard.type("how do I reset it product:R3000", delay=5)
+    answered(fresh, "how do I reset it product:R3000")
+    expect(fresh.locator("#verdict .chip")).to_have_text("Lark Router R3000 ✕")
+    narrowed = articles_shown(fresh)
+    fresh.locator("#verdict .chip").click()
+    answered(fresh, "how do I reset it")
+    assert fresh.locator("#q").input_value() == "how do I reset it"
+    assert articles_shown(fresh) != narrowed
+    fresh.locator("#about-product").select_option("LH-V7")
+    expect(fresh.locator("#verdict .chip")).to_have_text("Robot Vacuum V7 ✕")
+    assert fresh.locator("#q").input_value() == "how do I reset it"
+    assert focused(fresh) == "q"
+
+
+def test_every_key_can_be_changed_and_goes_with_the_person(fresh: Page, context: BrowserContext, app: App) -> None:
+    fresh.keyboard.press("?")
+    sheet = fresh.locator("#sheet")
+    expect(sheet).to_contain_text("Copy the sentence to say")
+    sheet.locator('button[data-action="solved"]').click()
+    fresh.keyboard.press("Alt+n")  # taken
+    expect(fresh.locator("#key-note")).to_contain_text("is the key of Record a gap already")
+    fresh.keyboard.press("g")  # a letter alone is typing
+    expect(fresh.locator("#key-note")).to_contain_text("hold Alt or Ctrl with it")
+    fresh.keyboard.press("Alt+5")
+    expect(sheet).to_contain_text("Alt+5")
+    sent(fresh)
+    fresh.keyboard.press("Escape")
+    assert focused(fresh) == "q"
+    other = opened(context, app.url)
+    ask(other, "refund to an expired card")
+    other.keyboard.press("Enter")
+    expect(other.locator("#solved kbd")).to_have_text("Alt+5")
+    other.keyboard.press("Alt+5")
+    expect(other.locator("#toast")).to_contain_text("Solved by")
+    other.keyboard.press("Control+k")
+    other.keyboard.press("Escape")
+    other.keyboard.press("?")
+    other.get_by_text("Back to the usual keys").click()
+    expect(other.locator("#sheet")).to_contain_text("Alt+A")
+    sent(other)
+
+
+def test_the_cases_of_an_article_are_walked_by_y_and_n(fresh: Page) -> None:
+    ask(fresh, "how long until the refund is on my credit card")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("h2").first).to_have_text("How long a refund takes")
+    fresh.keyboard.press("Alt+q")
+    expect(fresh.locator(".question")).to_have_text("Is the parcel still on its way to us?")
+    fresh.keyboard.press("n")
+    fresh.keyboard.press("n")
+    fresh.keyboard.press("y")
+    expect(fresh.locator(".end")).to_have_text("Name the latest day and where to look.")
+    fresh.keyboard.press("Backspace")
+    expect(fresh.locator(".question")).to_have_text("Is it approved and still within the time?")
+    fresh.keyboard.press("Escape")
+    assert focused(fresh) == "q"
+
+
+def test_the_other_language_is_one_key_away(fresh: Page) -> None:
+    ask(fresh, "refund to an expired card")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("h2").first).to_have_text("Refund to an expired or closed card")
+    fresh.keyboard.press("Alt+l")
+    expect(fresh.locator("h2").first).to_have_text("退款退到已过期或已注销的银行卡")
+
+
+GUIDE = """---
+id: kettle-descale-en
+title: Descaling the kettle
+lang: en
+questions: ["white stuff in my kettle zyx"]
+state: validated
+audience: external
+valid_from: 2026-01-01
+---
+
+::: say
+Boil it once with one sachet, it takes {minutes} minutes.
+:::
+
+## Steps
+
+Ask for the SSID of the kettle first. The customer has 7 days after delivery.
+"""
+
+
+def written(app: App, page: Page, minutes: int, question: str) -> None:
+    """The guide saved on disk and served by the running app."""
+    (app.articles / "products" / "kettle-descale-en.md").write_text(GUIDE.replace("{minutes}", str(minutes)), "utf-8")
+
+    def served() -> bool:
+        page.keyboard.press("Escape")
+        ask(page, question)
+        return f"takes {minutes} minutes" in page.locator("#list").inner_text()
+
+    wait_for(served, 20, "the article is found as it was saved")
+
+
+def test_an_agent_is_told_what_changed_since_they_last_used_an_article(fresh: Page, app: App) -> None:
+    question = "white stuff in my kettle zyx"
+    written(app, fresh, 10, question)
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_have_text("Boil it once with one sachet, it takes 10 minutes.")
+    expect(fresh.get_by_text("Changed since you last used it")).to_have_count(0)
+    sent(fresh)
+    written(app, fresh, 25, question)
+    wait_for(lambda: _says(fresh, question, "changed today"), 20, "its card says when it changed")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_have_text("Boil it once with one sachet, it takes 25 minutes.")
+    told = fresh.locator('[data-testid="stAlert"]', has_text="Changed since you last used it")
+    expect(told).to_contain_text("it takes 10 minutes.")
+    expect(told).to_contain_text("it takes 25 minutes.")
+    expect(fresh.locator('a[title="Wi-Fi name"]')).to_have_text("SSID")
+    (app.articles / "products" / "kettle-descale-en.md").unlink()
+
+
+def _says(page: Page, question: str, words: str) -> bool:
+    page.keyboard.press("Escape")
+    ask(page, question)
+    return words in page.locator(".row").first.inner_text()
+
+
+def test_a_deadline_is_counted_on_the_sites_calendar(fresh: Page) -> None:
+    ask(fresh, "7-day return no reason")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("h2").first).to_have_text("7-day return without giving a reason")
+    fresh.keyboard.press("Alt+i")
+    expect(fresh.locator('[role="spinbutton"]').first).to_be_focused()
+    fresh.keyboard.type("20261120")
+    fresh.keyboard.press("Tab")  # to the field's calendar
+    fresh.keyboard.press("Tab")  # and out of it
+    expect(fresh.get_by_text("until Fri 27 Nov 2026")).to_be_visible()
+
+
+def test_a_notice_stands_on_top_until_seen_and_beside_the_searches_it_matches(fresh: Page, app: App) -> None:
+    at = datetime.now(UTC)
+    notice = bulletins.Notice(
+        "outage", "Broadband down in Suzhou", at + timedelta(hours=4), say="We are working on it.", words=("suzhou",)
+    )
+    supervisor = User("boss", "Boss", Role.SUPERVISOR)
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+        posted = bulletins.post(connection, supervisor, notice, at, {})
+    fresh.reload()
+    expect(fresh.locator("#unseen")).to_contain_text("Outage: Broadband down in Suzhou")
+    fresh.keyboard.press("Alt+u")
+    expect(fresh.locator("#unseen")).to_be_empty()
+    fresh.keyboard.press("Alt+z")  # not read after all
+    expect(fresh.locator("#unseen")).to_contain_text("Broadband down in Suzhou")
+    fresh.keyboard.press("Alt+u")
+    sent(fresh)
+    (seen,) = rows(app, tables.bulletin_seen, bulletin=posted.id)
+    assert seen.user == "agent"
+    wait_for(lambda: _noticed(fresh), 30, "the notice stands beside the search")
+    expect(fresh.locator("#notices")).to_contain_text("We are working on it.")
+    ask(fresh, "refund to an expired card")
+    expect(fresh.locator("#notices")).to_be_empty()
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+        bulletins.withdraw(connection, supervisor, posted.id, datetime.now(UTC))
+
+
+def _noticed(page: Page) -> bool:
+    ask(page, "internet is down in suzhou")
+    page.wait_for_timeout(500)
+    return "Broadband down in Suzhou" in page.locator("#notices").inner_text()
+
+
+@pytest.fixture
+def own(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+    """An app that a test may kill: [App, process]."""
+    home = tmp_path_factory.mktemp("own") / "home"
+    home.mkdir()
+    for name in ("model", "index"):
+        (home / name).symlink_to(app.home / name)
+    here = list(start(app.articles, home))
+    wait_for(lambda: health(here[0].url) == "ready", 120, "the encoder is warm")
+    yield here
+    here[1].terminate()
+    here[1].wait(timeout=20)
+
+
+def test_a_server_that_restarts_in_mid_call_loses_nothing(own: list[Any], context: BrowserContext) -> None:
+    here, process = own
+    page = opened(context, here.url)
+    ask(page, "refund to an expired card")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_be_visible()
+    title = page.locator("h2").first.inner_text()
+    sent(page)
+    call = call_of(page)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    page.keyboard.press("Alt+a")
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Escape")
+    page.keyboard.type("what about my gift card", delay=5)
+    page.keyboard.press("Alt+n")
+    expect(page.locator("#unsent")).to_be_visible(timeout=10_000)
+    own[0], own[1] = start(here.articles, here.home, here.url)
+    wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
+    sent(page)
+    assert page.locator("#q").input_value() == "what about my gift card"
+    answered(page, "what about my gift card")
+    expect(page.locator("h2").first).to_have_text(title)
+    (solved,) = rows(here, tables.event, call=call, kind="solved")
+    assert solved.article == "refund-expired-card-en"
+    (gap,) = rows(here, tables.gap)
+    assert gap.question == "what about my gift card"
+    assert call_of(page) == call

@@ -1,0 +1,79 @@
+"""Every page, in both languages and looks, wide, narrow and at 200 %: nothing serious by axe-core, nothing cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import App, answered, focused, sign_in, wait_for
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("search", "today", "bulletins", "practice", "calls")
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(
+    params=[
+        (1366, "light", "en"),
+        (1366, "dark", "zh"),
+        (480, "light", "zh"),
+        (480, "dark", "en"),
+        (683, "light", "en"),
+    ]
+)
+def page(request: pytest.FixtureRequest, chromium: Browser, app: App) -> Iterator[Page]:
+    width, look, lang = request.param
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=look, locale={"en": "en-US", "zh": "zh-CN"}[lang]
+    )
+    sign_in(context, app.url, "supervisor")
+    yield context.new_page()
+    context.close()
+
+
+def serious(page: Page) -> list[tuple[str, str]]:
+    """What axe-core finds that keeps somebody from using the page: (rule, the first element)."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in SERIOUS]
+
+
+def wider_than_the_window(page: Page) -> int:
+    return int(page.evaluate("document.scrollingElement.scrollWidth - innerWidth"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_used_by_everybody(page: Page, app: App, name: str) -> None:
+    page.goto(f"{app.url}/{name}")
+    page.locator("h1, h2, #q").first.wait_for()
+    page.wait_for_timeout(1_000)
+    assert serious(page) == []
+    assert wider_than_the_window(page) <= 0
+
+
+def test_an_open_article_with_its_bar_and_forms_can_be_used_by_everybody(page: Page, app: App) -> None:
+    page.goto(app.url)
+    wait_for(lambda: focused(page) == "q", 20, "the box has the focus")
+    page.keyboard.press("Escape")
+    page.keyboard.type("7-day return no reason", delay=5)
+    answered(page, "7-day return no reason")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_be_visible()
+    assert serious(page) == []
+    assert wider_than_the_window(page) <= 0
+    for key in ("Alt+p", "Alt+g", "Alt+k"):
+        page.keyboard.press(key)
+        expect(page.locator("#form")).to_be_visible()
+        assert serious(page) == []
+        page.keyboard.press("Escape")
+    page.keyboard.press("Alt+q")
+    page.wait_for_timeout(300)
+    assert serious(page) == []
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#sheet")).to_be_visible()
+    assert serious(page) == []
