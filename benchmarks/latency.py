@@ -28,8 +28,10 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -210,14 +212,31 @@ def wait(condition: Callable[[], bool], seconds: float) -> float:
     return time.perf_counter() - started
 
 
-def asked(url: str, question: str) -> list[str]:
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """The cookie is in the redirect itself."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def signed_in(url: str) -> str:
+    """The cookie of the demo's sample agent."""
+    try:
+        urllib.request.build_opener(_Stay).open(f"{url}/sign-in", b"sample=agent", timeout=10)
+    except urllib.error.HTTPError as answer:
+        return str(answer.headers["Set-Cookie"]).partition(";")[0]
+    raise RuntimeError(f"{url} did not sign the sample agent in")
+
+
+def asked(url: str, cookie: str, question: str) -> list[str]:
     """Ids that the running app finds."""
     body = json.dumps({"q": question}).encode()
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/api/search", body), timeout=10) as answer:
+    request = urllib.request.Request(f"{url}/api/search", body, {"Cookie": cookie})
+    with urllib.request.urlopen(request, timeout=10) as answer:
         return [hit["article"] for hit in json.load(answer)["hits"]]
 
 
-def saved(url: str, folder: Path, count: int = 10) -> dict[str, float]:
+def saved(url: str, cookie: str, folder: Path, count: int = 10) -> dict[str, float]:
     """A new article saved → found by the running app: seconds, the middle one and the worst."""
     seconds = []
     for number in range(count):
@@ -225,7 +244,7 @@ def saved(url: str, folder: Path, count: int = 10) -> dict[str, float]:
         text = f"---\nid: {word}\ntitle: {word} descaling\nlang: en\nstate: validated\n---\n\nBoil it once.\n"
         path = folder / f"{word}.md"
         path.write_text(text, "utf-8")
-        seconds.append(wait(lambda w=word: w in asked(url, w), 60))
+        seconds.append(wait(lambda w=word: w in asked(url, cookie, w), 60))
     return {"save_p50_s": round(float(np.median(seconds)), 2), "save_max_s": round(max(seconds), 2)}
 
 
@@ -270,7 +289,9 @@ def typed(url: str, sample: list[Article], count: int) -> dict[str, float]:
     words = list(dict.fromkeys(itertools.islice(growing, count)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        page = browser.new_page(locale="en-US", viewport={"width": 1366, "height": 900})
+        context = browser.new_context(locale="en-US", viewport={"width": 1366, "height": 900})
+        context.request.post(f"{url}/sign-in", form={"sample": "agent"})
+        page = context.new_page()
         page.goto(url)
         page.locator("#q").wait_for(timeout=60_000)
         page.wait_for_timeout(2_000)
@@ -280,12 +301,14 @@ def typed(url: str, sample: list[Article], count: int) -> dict[str, float]:
     return percentiles("keystroke_", ms)
 
 
-def in_app(folder: Path, home: Path, sample: list[Article], count: int) -> dict[str, float]:
-    """Start the app on the base and use it."""
+@contextmanager
+def running(folder: Path, home: Path) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """The app on a base: its address, the sample agent's cookie, and how long it took to answer and to be warm."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     env = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     env |= {"KB_PORT": str(port), "KB_ARTICLES": str(folder), "KB_HOME": str(home)}
+    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
     started = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     app = subprocess.Popen([sys.executable, "-m", "kb", "serve"], cwd=ROOT, env=env, **quiet)
@@ -298,16 +321,35 @@ def in_app(folder: Path, home: Path, sample: list[Article], count: int) -> dict[
             except OSError:
                 return {}
 
-        wait(lambda: health().get("ok") is True and bool(asked(url, "router")), 120)
+        wait(lambda: health().get("ok") is True, 120)
+        cookie = signed_in(url)
+        wait(lambda: bool(asked(url, cookie, "router")), 120)
         first = time.perf_counter() - started
         wait(lambda: health().get("encoder") == "ready", 120)
         warm = time.perf_counter() - started
         time.sleep(5)  # the first look at the articles
-        figures = {"first_answer_s": round(first, 2), "warm_s": round(warm, 2)}
-        return figures | typed(url, sample, count) | saved(url, folder)
+        yield url, cookie, {"first_answer_s": round(first, 2), "warm_s": round(warm, 2)}
     finally:
         app.terminate()
         app.wait(timeout=20)
+
+
+def in_app(folder: Path, home: Path, sample: list[Article], count: int) -> dict[str, float]:
+    """Start the app on the base and use it."""
+    with running(folder, home) as (url, cookie, figures):
+        return figures | typed(url, sample, count) | saved(url, cookie, folder)
+
+
+def made(work: Path, count: int, sample: list[Article]) -> tuple[Path, Path]:
+    """The folder of a made base with the sample's catalogue and site, and an empty home with the model."""
+    configured = settings()
+    folder, home = work / "articles", work / "home"
+    write_base(folder, count, sample)
+    for file in ("_products.toml", "_site.toml"):
+        (folder / file).write_text((configured.articles / file).read_text("utf-8"), "utf-8")
+    home.mkdir()
+    (home / "model").symlink_to(configured.home / "model")
+    return folder, home
 
 
 def main() -> None:
@@ -322,12 +364,7 @@ def main() -> None:
     encoder = SentenceEncoder(replace(configured))
     encoder.queries(["warm"])
     with tempfile.TemporaryDirectory(prefix="firstcall-") as work:
-        folder, home = Path(work) / "articles", Path(work) / "home"
-        write_base(folder, options.articles, sample)
-        for file in ("_products.toml", "_site.toml"):
-            (folder / file).write_text((configured.articles / file).read_text("utf-8"), "utf-8")
-        home.mkdir()
-        (home / "model").symlink_to(configured.home / "model")
+        folder, home = made(Path(work), options.articles, sample)
         figures = {"articles": float(options.articles)} | built(folder, home, encoder)
         figures |= in_process(home / "index", encoder, sample, options.searches)
         figures |= in_app(folder, home, sample, options.searches)

@@ -1,0 +1,144 @@
+"""How early a question being typed has its answer on the screen: the share of its characters after which the right
+article is among the first three and stays there.
+
+    python benchmarks/typing.py DATA_DIR [--systems firstcall,bm25,dense] [--json OUT] [--limit N]
+
+Every system is asked for the same beginnings of the same questions; 1 is counted where the whole question does not
+find it. `found_early` = 1 - mean share typed, higher is better. A set that benchmarks/fit.py fitted on is searched
+with the weights it fitted without that set.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks import bench
+from benchmarks.bench import LabelledSet, Progress
+from benchmarks.retrieval import OWN, WORK, Rank, bm25, dense, firstcall, published, weighting
+from indexer.encoder import SentenceEncoder
+from indexer.vectors import VectorCache
+from kb.config import settings
+from kb.finding.search import Vector
+
+TOP = 3
+MOST_STEPS = 40  # beginnings of one question: a long one is looked at every few characters
+LIMIT = 200
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The encoder for texts whose vectors are there already: every system types the same."""
+
+    encoder: SentenceEncoder
+    vectors: Mapping[str, Vector]
+
+    @property
+    def name(self) -> str:
+        return self.encoder.name
+
+    @property
+    def dim(self) -> int:
+        return self.encoder.dim
+
+    def queries(self, texts: Sequence[str]) -> Vector:
+        return np.stack([self.vectors[text.strip()] for text in texts])
+
+    def passages(self, texts: Sequence[str]) -> Vector:
+        return self.encoder.passages(texts)
+
+
+def beginnings(question: str) -> list[str]:
+    """What stands in the box while a question is typed, the whole at the end; spaces at an end are no new text."""
+    whole = " ".join(question.split())
+    step = max(1, -(-len(whole) // MOST_STEPS))
+    ends = [*range(step, len(whole), step), len(whole)]
+    return list(dict.fromkeys(whole[:end].strip() for end in ends if whole[:end].strip()))
+
+
+def share_typed(rank: Rank, typed: Sequence[str], gold: frozenset[str]) -> float:
+    """The share of characters after which gold is among the first `TOP` and stays, in (0, 1]; 1 where it never is."""
+    needed = len(typed) - 1
+    for at in reversed(range(len(typed))):
+        if gold.isdisjoint(rank(typed[at])[:TOP]):
+            break
+        needed = at
+    return len(typed[needed]) / len(typed[-1])
+
+
+def figures(shares: Sequence[float]) -> dict[str, float]:
+    """What is reported of the shares of one system."""
+    mean = float(np.mean(shares))
+    return {
+        "found_early": round(1 - mean, 4),
+        "mean_typed": round(mean, 4),
+        "median_typed": round(float(np.median(shares)), 4),
+    }
+
+
+def measure(data: LabelledSet, wanted: Sequence[str]) -> dict[str, Any]:
+    """The whole result of one set, as it is published."""
+    chosen = weighting(data.name)
+    encoder = SentenceEncoder(settings())
+    typed = {one.id: beginnings(one.text) for one in data.questions}
+    gold = {id: frozenset(doc for doc, grade in grades.items() if grade > 0) for id, grades in data.gold.items()}
+    texts = sorted({text for some in typed.values() for text in some})
+    with closing(VectorCache(WORK / "vectors.sqlite")) as cache, published(data, encoder, cache) as base:
+        prepared: Any = Prepared(encoder, dict(zip(texts, encoder.queries(texts), strict=True)))
+        prepared_dense = dense(data, prepared, cache) if "dense" in wanted else None
+        ranks = {"firstcall": firstcall(base, prepared, chosen.weights), "bm25": bm25(base), "dense": prepared_dense}
+        shares: dict[str, list[float]] = {}
+        for name in wanted:
+            progress = Progress(f"{data.name} {name}: questions")
+            shares[name] = []
+            for one in data.questions:
+                shares[name].append(share_typed(ranks[name], typed[one.id], gold[one.id]))  # type: ignore[arg-type]
+                progress(len(shares[name]), len(data.questions))
+    systems = {name: figures(some) for name, some in shares.items()}
+    more = {"questions": len(data.questions), "weights": dict(chosen.weights), "top": TOP}
+    return bench.result("typing", data.name, systems, chosen.fitted_on, **more)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python benchmarks/typing.py", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="with " + ", ".join(bench.FILES))
+    parser.add_argument("--systems", default=",".join(OWN), help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result here")
+    parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="at most N questions (%(default)s)")
+    given = parser.parse_args()
+    given.systems = given.systems.split(",")
+    if unknown := set(given.systems) - set(OWN):
+        parser.error(f"unknown systems: {', '.join(sorted(unknown))}")
+    if not bench.is_labelled_set(given.folder):
+        parser.error(f"{given.folder} has not all of {', '.join(bench.FILES)}")
+    return given
+
+
+def main() -> int:
+    bench.commit()
+    given = arguments()
+    try:
+        found = measure(bench.read_set(given.folder).sampled(given.limit), given.systems)
+    except KeyboardInterrupt:
+        print("interrupted: nothing written", file=sys.stderr)
+        return 130
+    if given.json:
+        bench.write_json(given.json, found)
+    rows = [[name, *(f"{value:.4f}" for value in values.values())] for name, values in found["systems"].items()]
+    print(bench.table(["system", "found_early", "mean_typed", "median_typed"], rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
