@@ -99,10 +99,41 @@ def latency(found: Mapping[str, Any]) -> str:
     return f"{text}\n\n{table(['measure', 'figure'], rows)}"
 
 
+def typing() -> str:
+    """How early a question being typed has its answer."""
+    results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("typing-*.json"))]
+    rows = [
+        [
+            f"{one['data']} ({one['questions']})",
+            *(f"{one['systems'][name]['found_early']:.3f}" for name in ("firstcall", "bm25", "dense")),
+            f"{one['systems']['firstcall']['median_typed']:.0%}",
+        ]
+        for one in results
+    ]
+    text = (
+        "**Typing** (`python benchmarks/typing.py DATA_DIR --json OUT`): the share of a question's characters that "
+        "need not be typed until its article is among the first three and stays there (mean; 0 where it never is)."
+    )
+    header = ["set (questions)", "firstcall", "bm25", "dense", "typed, middle question"]
+    return f"{text}\n\n{table(header, rows)}"
+
+
+def live(found: Mapping[str, Any]) -> str:
+    """What an agent's eyes wait for."""
+    ours, api = found["systems"]["firstcall"], found["systems"]["api"]
+    rows = [
+        ["key pressed → results painted", f"{ours['keystroke_p50_ms']} / {ours['keystroke_p95_ms']} ms"],
+        ["Enter → article and its sentence painted", f"{ours['open_p50_ms']} / {ours['open_p95_ms']} ms"],
+        ["/api/search from outside the browser", f"{api['p50_ms']} / {api['p95_ms']} ms"],
+    ]
+    text = f"**Live** (`python benchmarks/live.py`), {found['data']}, in Chromium, p50 / p95."
+    return f"{text}\n\n{table(['measure', 'figure'], rows)}"
+
+
 def figures() -> str:
     """All tables there are results for."""
-    parts = [retrieval()]
-    for name, draw in (("latency", latency), ("encoder", encoder), ("index", index)):
+    parts = [retrieval(), typing()]
+    for name, draw in (("live", live), ("latency", latency), ("encoder", encoder), ("index", index)):
         found = load(name)
         if found:
             parts.append(draw(found))

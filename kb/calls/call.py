@@ -19,7 +19,7 @@ from kb import tables
 from kb.calls import journal, promises
 from kb.calls.journal import SAID, Event, checked_id
 from kb.calls.promises import Promise
-from kb.errors import NotFoundError, RequestError
+from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.masking import phone_in
 from kb.people.users import Action, User, require
 
@@ -151,7 +151,7 @@ def record(connection: sa.Connection, by: User, id: str, events: Sequence[Event]
     if one is None or (one.agent == by.id and not one.is_open(at) and one.ended_at is None):
         one = begin(connection, by, id, at)
     if not _held_then(connection, by, one, at):
-        require(by, Action.TAKE_CALL, owner=one.agent)
+        _must_hold(by, one)
     journal.append(connection, by, [replace(event, call=id) for event in events])
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(last_at=max(at, one.last_at)))
     return _sure(connection, id)
@@ -171,7 +171,7 @@ def about(
     The call is begun by it where it is new. Raises NotAllowedError for another's, RequestError for no language.
     """
     one = find(connection, checked_id(id)) or begin(connection, by, id, at)
-    require(by, Action.TAKE_CALL, owner=one.agent)
+    _must_hold(by, one)
     given = ("product", product), ("lang", lang if lang is None else _lang(lang))
     changed: dict[str, Any] = {name: value for name, value in given if value is not None}
     changed["last_at"] = max(at, one.last_at)
@@ -181,7 +181,7 @@ def about(
 def end(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     """The call is over. Raises NotFoundError for no call, NotAllowedError for another's."""
     one = _sure(connection, id)
-    require(by, Action.TAKE_CALL, owner=one.agent)
+    _must_hold(by, one)
     if one.ended_at is None:
         _end(connection, one, at)
 
@@ -189,7 +189,7 @@ def end(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
 def resume(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     """The call was not over after all. Raises as `end` does."""
     one = _sure(connection, id)
-    require(by, Action.TAKE_CALL, owner=one.agent)
+    _must_hold(by, one)
     if not one.is_open(at):
         _make_room(connection, by, at)
     again = {"ended_at": None, "last_at": max(at, one.last_at)}
@@ -231,6 +231,14 @@ def _sure(connection: sa.Connection, id: str) -> Call:
     if found is None:
         raise NotFoundError("call_not_found", call=id[: journal.MAX_ID])
     return found
+
+
+def _must_hold(by: User, one: Call) -> None:
+    """Who holds it is told to those who may read it."""
+    require(by, Action.TAKE_CALL, owner=by.id)
+    if one.agent != by.id:
+        _may_read(by, one)
+        raise NotAllowedError("call_is_anothers", agent=one.agent)
 
 
 def _may_read(by: User, one: Call) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kb import tables
 from kb.calls import bulletins
 from kb.db import Database
 from kb.people.users import Role, User
-from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, start, wait_for
+from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, sign_in, start, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -474,3 +474,31 @@ def test_a_server_that_restarts_in_mid_call_loses_nothing(own: list[Any], contex
     (gap,) = rows(here, tables.gap)
     assert gap.question == "what about my gift card"
     assert call_of(page) == call
+
+
+def test_a_call_is_handed_over_with_its_trail_and_promises(fresh: Page, chromium: Browser, app: App) -> None:
+    fresh.goto(f"{app.url}/?call=CRM-4711&q=refund+to+an+expired+card&lang=en")
+    answered(fresh, "refund to an expired card")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    fresh.keyboard.press("Alt+c")
+    fresh.keyboard.press("Alt+p")
+    fresh.keyboard.press("Enter")
+    fresh.keyboard.press("1")
+    sent(fresh)
+    second = chromium.new_context(locale="en-US", viewport={"width": 1366, "height": 900})
+    page = second.new_page()
+    sign_in(second, app.url, "editor")
+    page.goto(f"{app.url}/?call=CRM-4711")
+    trail = page.locator("#form .trail")
+    expect(trail).to_contain_text("Asked: refund to an expired card")
+    expect(trail).to_contain_text("Told from: Refund to an expired or closed card (refund-expired-card-en")
+    expect(trail).to_contain_text("Promised: Call back with the answer")
+    expect(page.locator("h2").first).to_have_text("Refund to an expired or closed card")
+    assert rows(app, tables.call, id="CRM-4711")[0].agent == "editor"
+    fresh.keyboard.press("Alt+a")  # it is no longer their call
+    expect(fresh.locator("#toast")).to_contain_text("editor is on this call now.")
+    page.goto(f"{app.url}/calls?look=CRM-4711")
+    expect(page.get_by_text("What the caller was told")).to_be_visible()
+    expect(page.get_by_text("Your money is not lost.").first).to_be_visible()
+    second.close()

@@ -22,6 +22,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "dates": ("Alt+I",),
     "twin": ("Alt+L",),
     "summary": ("Alt+M",),
+    "trail": ("Alt+R",),
     "undo": ("Alt+Z",),
     "mine": ("Alt+K",),
     "seen": ("Alt+U",),

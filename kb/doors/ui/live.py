@@ -47,11 +47,13 @@ def _pop(here: Desk, connection: Connection, given: dict[str, str]) -> None:
     """What the CRM opened the page for: refused with a phone number in it; without a call id only the words count."""
     id = call.checked_pop(given["call"] or "q", given["q"])
     product = here.product(given["product"])
+    before = call.find(connection, id)
     if given["call"]:
         call.begin(connection, me(), id, datetime.now(UTC), product=product, lang=given["lang"][:8])
         if not given["q"]:
             _resume(connection, id)
     st.session_state["pop"] = {"call": given["call"], "product": product, "lang": given["lang"][:8]}
+    st.session_state["pop"]["taken"] = before is not None and before.agent != me().id
     st.session_state["question"] = given["q"] or st.session_state["question"]
 
 

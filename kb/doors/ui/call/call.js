@@ -42,6 +42,7 @@ class Bar {
     document.addEventListener("firstcall", this.hear);
     document.addEventListener("keydown", this.press, true);
     this.clock = setInterval(() => this.tick(), 1000);
+    if (data.pop?.taken) setTimeout(() => this.trail(), 300);
     this.news = setInterval(() => this.refresh(), NEWS);
   }
 
@@ -245,6 +246,7 @@ class Bar {
       promise: () => this.open("promise", { call: this.sure().id }),
       twin: () => (article?.twin ? this.trigger("show", { article: article.twin }) : this.toast(this.labels.no_twin)),
       summary: () => this.summary(),
+      trail: () => this.trail(),
       undo: () => this.undo(),
       mine: () => this.open("mine", this.mine),
       seen: () => this.seen(),
@@ -373,6 +375,22 @@ class Bar {
       const done = await toClipboard(answer.text);
       this.toast(done ? this.labels.said_summary : this.labels.failed_copy, !done);
       if (!done) this.paper(answer.text);
+    } catch {
+      this.toast(this.labels.not_sent, true);
+    }
+  }
+
+  // What happened on this call so far, whoever was on it: read at once after a hand-over.
+  async trail() {
+    const one = this.call();
+    if (!one?.known) return this.toast(this.labels.no_call);
+    this.search();
+    try {
+      const answer = await post(`/api/calls/${one.id}/summary`, {});
+      if (!answer.ok) return this.toast(answer.message, true);
+      const head = make("div", { class: "head" }, make("strong", {}, this.labels.form_trail), button("✕", () => this.close(), { "aria-label": this.labels.close }));
+      this.form().replaceChildren(head, make("div", { class: "trail", tabindex: "0" }, answer.text));
+      this.form().hidden = false;
     } catch {
       this.toast(this.labels.not_sent, true);
     }
