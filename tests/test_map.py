@@ -94,6 +94,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.wiring",
         "kb.doors.beside",
         "kb.doors.payload",
+        "kb.doors.answer",
     ),
     "doors": (
         "kb.doors.index_cli",

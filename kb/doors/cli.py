@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,10 +18,12 @@ from kb import __doc__ as about
 from kb import masking
 from kb.config import Settings, settings
 from kb.content import articles, glossary, lint, products, site
-from kb.doors import payload, wiring
+from kb.doors import wiring
+from kb.doors.answer import QUESTION, answer
 from kb.doors.user_cli import user
 from kb.errors import ArticleError, KBError
 from kb.i18n import explain, say, terminal_language
+from kb.people.users import OPERATOR
 
 
 class _Context:
@@ -72,13 +73,10 @@ def ask(question: Sequence[str], lang: str, product: str, limit: int, as_json: b
         desk = wiring.Desk(context.settings)
         desk.open()
         desk.encoder = wiring.load_encoder(context.settings)
-        started = time.perf_counter()
-        hits = desk.ask(" ".join(question), lang=lang, product=product, limit=limit)
-        answer = payload.of_hits(hits, 1000 * (time.perf_counter() - started), floor=desk.floor.now, why=why)
-        if as_json:
-            click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-        else:
-            click.echo(_readable(answer, context))
+        desk.encoder_state = "ready"
+        asked = {**QUESTION, "q": " ".join(question), "lang": lang, "product": product, "limit": limit, "why": why}
+        told = answer(desk, asked, OPERATOR, context.language)
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _readable(told, context))
         return 0
 
     sys.exit(run(command))

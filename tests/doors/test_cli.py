@@ -13,6 +13,7 @@ from kb.config import ROOT
 from kb.doors import wiring
 from kb.doors.cli import main as kb
 from kb.doors.index_cli import main as indexer
+from tests.doors.test_api import KEYS
 from tests.fake_encoder import HashEncoder
 
 GOOD = "---\nid: {id}\ntitle: {title}\nlang: {lang}\nstate: validated\n---\n\n::: say\n{say}\n:::\n"
@@ -56,6 +57,7 @@ def test_ask_prints_the_verdict_and_the_sentence_to_say(base: Path) -> None:
 def test_ask_as_json_is_the_answer_of_the_api(base: Path) -> None:
     run(indexer, "build")
     told = json.loads(run(kb, "ask", "水壶除垢", "--json", "--why").stdout)
+    assert set(told) == set(KEYS)
     assert told["query"] == "水壶除垢"
     assert told["hits"][0]["article"] == "kettle-zh"
     assert told["hits"][0]["say"] == "放柠檬酸烧开一次就行。"
