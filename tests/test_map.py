@@ -75,6 +75,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "indexer.vectors",
         "indexer.engine",
         "indexer.generation",
+        "indexer.calibrate",
         "indexer.build",
         "indexer.watch",
     ),

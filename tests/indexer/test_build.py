@@ -16,7 +16,8 @@ import pytest
 
 from indexer import build as builds
 from indexer import generation
-from indexer.build import Report, calibrate
+from indexer.build import Report
+from indexer.calibrate import calibrate
 from indexer.engine import Engine, Words
 from indexer.vectors import VectorCache
 from indexer.watch import changes
