@@ -41,7 +41,7 @@ CARD_EN, CARD_ZH = "Seven days to the old card.", "七天内退回原卡。"
 
 
 def write_articles(base: SmallBase) -> None:
-    """Twins about refunds, an article of one product, one in work, one of another team; the site and its products."""
+    """Twins about refunds, an article of one product, one in work, two of another team; the site and its products."""
     base.folder.mkdir(parents=True, exist_ok=True)
     for name in ("_site.toml", "_products.toml"):
         shutil.copy(ROOT / "articles" / name, base.folder / name)
@@ -71,6 +71,7 @@ def write_articles(base: SmallBase) -> None:
     base.write("vacuum-en", "Vacuum stops", questions=["the hoover stops"], products=["LH-V7"], say="Clean it.")
     base.write("draft-zh", "数字人民币退款", questions=["退款退到数字人民币钱包"], state="wip", owner="li.na")
     base.write("secret-en", "The merger", questions=["is the company sold"], teams=["board"])
+    base.write("vote-en", "How the board votes", questions=["the board votes"], state="wip", teams=["board"])
 
 
 def desk_of(base: SmallBase, database: Path) -> Desk:

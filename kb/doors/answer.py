@@ -28,12 +28,12 @@ def answer(desk: Desk, asked: Mapping[str, Any], by: User, ui: str) -> dict[str,
     typed = filters.typed(asked["q"])
     product, lang = _product(desk, typed) or desk.product(asked["product"]), typed.lang or asked["lang"]
     at, speaks = datetime.now(UTC), asked["prefer_lang"]
-    hits = desk.ask(typed.question, lang=lang, product=product, prefer_lang=speaks, limit=asked["limit"], at=at)
+    hits = desk.ask(typed.question, by, lang=lang, product=product, prefer_lang=speaks, limit=asked["limit"], at=at)
     found = beside(desk, hits, product=product, lang=lang, speaks=speaks, by=by, at=at)
     return {
         **payload.of_hits(hits, 1000 * (time.perf_counter() - started), floor=desk.floor.now, why=asked["why"]),
         "filters": {"product": product, "lang": lang},
-        "beside": payload.of_beside(found, ui, desk.title, (desk.served or desk.open()).catalogue),
+        "beside": payload.of_beside(found, ui, lambda id: desk.title(id, by), (desk.served or desk.open()).catalogue),
         "encoder": desk.encoder_state,
     }
 

@@ -10,7 +10,7 @@ from kb.calls import bulletins, experts
 from kb.calls.bulletins import Bulletin
 from kb.calls.experts import Suggestion
 from kb.content.articles import Article
-from kb.doors.wiring import Desk, scope_of_an_agent
+from kb.doors.wiring import Desk, Served, scope_of
 from kb.finding.search import Hits, in_work
 from kb.gaps.gap import Gap
 from kb.people.users import User
@@ -41,8 +41,18 @@ def beside(desk: Desk, hits: Hits, *, product: str, lang: str, speaks: str, by: 
     served = desk.served or desk.open()
     mine = [one for one in floor.bulletins if bulletins.concerns(one, by) and bulletins.state(one, at) == "live"]
     unsure = hits.verdict.name != "found"
-    ask = experts.whom_to_ask(
-        floor.experts,
+    return Beside(
+        gaps=floor.similar_gaps(hits.vector),
+        drafts=in_work(hits, scope_of(served, by, at, lang, product, IN_WORK), served.opened.engine),
+        bulletins=bulletins.matching(mine, hits.query, served.catalogue, product),
+        experts=_experts(desk, served, hits, product, speaks, at) if unsure else (),
+        unfiltered=_unfiltered(desk, hits, speaks, by, at) if unsure and (product or lang) else None,
+    )
+
+
+def _experts(desk: Desk, served: Served, hits: Hits, product: str, speaks: str, at: datetime) -> tuple[Suggestion, ...]:
+    return experts.whom_to_ask(
+        desk.floor.now.experts,
         hits.query,
         owners=[(hit.article.id, hit.article.owner) for hit in hits.hits[: experts.NEAREST]],
         catalogue=served.catalogue,
@@ -50,18 +60,11 @@ def beside(desk: Desk, hits: Hits, *, product: str, lang: str, speaks: str, by: 
         lang=speaks,
         local=at.astimezone(served.site.zone),
     )
-    return Beside(
-        gaps=floor.similar_gaps(hits.vector),
-        drafts=in_work(hits, scope_of_an_agent(served, at, lang, product, IN_WORK), served.opened.engine),
-        bulletins=bulletins.matching(mine, hits.query, served.catalogue, product),
-        experts=ask if unsure else (),
-        unfiltered=_unfiltered(desk, hits, speaks, at) if unsure and (product or lang) else None,
-    )
 
 
-def _unfiltered(desk: Desk, hits: Hits, speaks: str, at: datetime) -> Article | None:
+def _unfiltered(desk: Desk, hits: Hits, speaks: str, by: User, at: datetime) -> Article | None:
     """The first article without the filters, if it is a better one than the filters let through."""
-    wide = desk.ask(hits.query, prefer_lang=speaks, limit=1, at=at, vector=hits.vector)
+    wide = desk.ask(hits.query, by, prefer_lang=speaks, limit=1, at=at, vector=hits.vector)
     first = wide.hits[0].article if wide.hits else None
     better = wide.verdict.name == "found" or not hits.hits
     return first if first and better and first.id not in {hit.article.id for hit in hits.hits[:1]} else None

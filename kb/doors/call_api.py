@@ -76,7 +76,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     def summary(connection: Connection, asked: Asked) -> dict[str, Any]:
         found = call.summary(connection, asked.by, asked.call)
-        return {"text": payload.summary_text(found, asked.ui, desk.title, desk.site.zone)}
+        return {"text": payload.summary_text(found, asked.ui, lambda id: desk.title(id, asked.by), desk.site.zone)}
 
     texts = {"id": str, "call": str}
     return [
@@ -153,7 +153,7 @@ def _event(desk: Desk, connection: Connection, asked: Asked, one: object, place:
         raise RequestError("event_unknown", kind=kind[:40])
     article, version = "", ""
     if kind in journal.SAID:
-        article, version = _article(desk, connection, one.get("article", ""), one.get("version", ""))
+        article, version = _article(desk, connection, asked.by, one.get("article", ""), one.get("version", ""))
     return Event(
         id=one.get("id", ""),
         call=asked.call,
@@ -167,14 +167,14 @@ def _event(desk: Desk, connection: Connection, asked: Asked, one: object, place:
     )
 
 
-def _article(desk: Desk, connection: Connection, id: str, version: str) -> tuple[str, str]:
+def _article(desk: Desk, connection: Connection, by: User, id: str, version: str) -> tuple[str, str]:
     """An article and the version that was on the page: the one told, if the base ever had it, else today's.
 
     Raises NotFoundError for an article that is not there now and was not in that version.
     """
     if version and journal.article_of(connection, version) == id:
         return id, version
-    article = desk.read(id)
+    article = desk.read(id, by)
     if article is None:
         raise NotFoundError("article_not_found")
     return article.id, article.version
@@ -251,7 +251,7 @@ def _promise(desk: Desk, connection: Connection, asked: Asked) -> None:
 
 
 def _flag(desk: Desk, connection: Connection, asked: Asked) -> None:
-    article, version = _article(desk, connection, asked.text("article"), asked.text("version"))
+    article, version = _article(desk, connection, asked.by, asked.text("article"), asked.text("version"))
     sentence = asked.text("sentence")
     _happened(connection, asked, "flag", sentence, article, version)
     reason, note, id = asked.text("reason"), asked.text("note"), asked.text("call")

@@ -33,6 +33,7 @@ from kb.errors import GenerationError, KBError, PublishError, QuestionError, Set
 from kb.finding.search import Encoder, Hits, Vector, search
 from kb.people import users
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
+from kb.people.users import User
 
 if TYPE_CHECKING:
     from indexer.build import Report
@@ -88,13 +89,14 @@ def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress:
         cache.close()
 
 
-def scope_of_an_agent(
-    served: Served, at: datetime, lang: str = "", product: str = "", states: frozenset[str] = ANSWERING_STATES
+def scope_of(
+    served: Served, by: User, at: datetime, lang: str = "", product: str = "", states: frozenset[str] = ANSWERING_STATES
 ) -> Scope:
-    """What an agent may see: answering states, every language unless one is chosen, valid on the site's day."""
+    """What a person on a call may see: what is everybody's or their teams', answering states, every language unless
+    one is chosen, valid on the site's day."""
     langs = frozenset(one for one in served.langs if not lang or one.split("-")[0] == lang.split("-")[0])
     return Scope(
-        teams=frozenset({EVERYONE}),
+        teams=by.teams | {EVERYONE},
         langs=langs,
         states=states,
         governance=frozenset(GOVERNANCE),
@@ -169,23 +171,24 @@ class Desk:
         """The site as it is served; before the first generation, one without hours."""
         return self._served.site if self._served else Site()
 
-    def title(self, id: str) -> str:
-        """An article's title, or its id where it is no longer in the base."""
-        article = self.read(id)
+    def title(self, id: str, by: User) -> str:
+        """An article's title, or its id where there is none any more that this person may see."""
+        article = self.read(id, by)
         return article.title if article else id
 
-    def read(self, id: str) -> Article | None:
-        """An article as it is served now, or None where there is none that an agent may see."""
+    def read(self, id: str, by: User) -> Article | None:
+        """An article as it is served now, or None where there is none that this person may see."""
         served = self._served or self.open()
         try:
             article = served.opened.engine.article(id)
         except KeyError:
             return None
-        return article if may_see(scope_of_an_agent(served, datetime.now(UTC)), article) else None
+        return article if may_see(scope_of(served, by, datetime.now(UTC)), article) else None
 
     def ask(
         self,
         question: str,
+        by: User,
         *,
         lang: str = "",
         product: str = "",
@@ -194,7 +197,7 @@ class Desk:
         at: datetime | None = None,
         vector: Vector | None = None,
     ) -> Hits:
-        """The answer to a question now. `lang` and `product` narrow; `product` may be any name of it.
+        """The answer to this person's question now. `lang` and `product` narrow; `product` may be any name of it.
 
         vector: the question's, where it is known already
         Raises QuestionError for an empty question or an unknown product, GenerationError where no
@@ -202,7 +205,7 @@ class Desk:
         """
         served = self._served or self.open()
         code = self.product(product)
-        scope = scope_of_an_agent(served, at or datetime.now(UTC), lang, code)
+        scope = scope_of(served, by, at or datetime.now(UTC), lang, code)
         options = {"catalogue": served.catalogue, "prefer_lang": prefer_lang, "limit": limit, "vector": vector}
         encoder = self.encoder if self._fits(served) else None
         try:

@@ -15,6 +15,7 @@ from kb.doors import wiring
 from kb.doors.wire import MAX_BODY
 from tests import gated
 from tests.fake_encoder import HashEncoder
+from tests.people_on_the_floor import MAY
 
 KEYS = {"query", "verdict", "probability", "hits", "took_ms", "generation", "complete", "encoder", "filters", "beside"}
 
@@ -50,7 +51,7 @@ def test_an_answer_has_the_documented_shape_and_values(client: TestClient, desk:
     assert answer["generation"] == desk.served.opened.manifest.generation  # type: ignore[union-attr]
     assert answer["complete"] is True
     hit = answer["hits"][0]  # type: ignore[index]
-    article = desk.read("refund-expired-card-en")
+    article = desk.read("refund-expired-card-en", MAY)
     assert article is not None
     assert hit["article"] == "refund-expired-card-en"
     assert hit["title"] == article.title
@@ -164,7 +165,7 @@ def test_an_encoder_that_fails_costs_the_vectors_never_the_answer(desk: wiring.D
 def test_vectors_of_another_model_are_not_compared(desk: wiring.Desk) -> None:
     other = wiring.Desk(desk.settings, encoder=HashEncoder("another:model"), encoder_state="ready")
     other.open()
-    assert other.ask("refund to an expired card").complete is False
+    assert other.ask("refund to an expired card", MAY).complete is False
 
 
 def test_without_an_index_it_says_what_to_run(tmp_path: Path) -> None:

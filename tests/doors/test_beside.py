@@ -19,10 +19,12 @@ from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people.users import Role, User
 from tests.fake_encoder import HashEncoder
-from tests.on_call import client, desk_of, told, write_articles
+from tests.on_call import client, desk_of, refused, told, write_articles
 from tests.people_on_the_floor import ANN, BO, LI, MAY, MINUTE, SUE
 from tests.small_base import SmallBase
 
+BOARD = User("eve", "Eve", Role.AGENT, frozenset({"board"}))
+MERGER = "The merger"
 WALLET = "退款退到数字人民币钱包"
 HOUR = timedelta(hours=1)
 
@@ -54,7 +56,7 @@ def ask(desk: Desk, question: str, *, by: User = MAY, at: datetime | None = None
     given = {"product": "", "lang": "", "speaks": ""} | facts
     when = at or datetime.now(UTC)
     narrow = {"product": given["product"], "lang": given["lang"], "prefer_lang": given["speaks"]}
-    return beside(desk, desk.ask(question, at=when, **narrow), by=by, at=when, **given)  # type: ignore[arg-type]
+    return beside(desk, desk.ask(question, by, at=when, **narrow), by=by, at=when, **given)  # type: ignore[arg-type]
 
 
 def post(desk: Desk, **facts: Any) -> bulletins.Bulletin:
@@ -80,7 +82,7 @@ def test_an_open_gap_of_the_same_need_is_told(desk: Desk) -> None:
 
 def test_an_article_in_work_is_told_and_is_no_hit(desk: Desk) -> None:
     assert [one.id for one in ask(desk, WALLET).drafts] == ["draft-zh"]
-    assert "draft-zh" not in {hit.article.id for hit in desk.ask(WALLET, limit=50).hits}
+    assert "draft-zh" not in {hit.article.id for hit in desk.ask(WALLET, MAY, limit=50).hits}
     assert ask(desk, WALLET, lang="en").drafts == ()
 
 
@@ -88,6 +90,39 @@ def test_what_another_team_writes_is_not_told(desk: Desk) -> None:
     found = ask(desk, "is the company sold")
     assert "secret-en" not in {one.id for one in found.drafts}
     assert found.unfiltered is None
+
+
+def found_by(desk: Desk, by: User) -> list[str]:
+    return [hit.article.id for hit in desk.ask(MERGER, by, limit=50).hits]
+
+
+def test_an_article_of_one_team_is_found_and_read_by_its_members_alone(desk: Desk) -> None:
+    assert found_by(desk, BOARD)[0] == "secret-en"
+    assert desk.title("secret-en", BOARD) == "The merger"
+    assert desk.read("secret-en", BOARD) is not None
+    for other in (MAY, ANN, SUE):
+        assert "secret-en" not in found_by(desk, other)
+        assert desk.read("secret-en", other) is None
+        assert desk.title("secret-en", other) == "secret-en"
+    assert "refund-card-zh" in [hit.article.id for hit in desk.ask("退到过期的卡", BOARD).hits]  # everybody's as well
+
+
+def test_an_article_of_one_team_stands_beside_its_members_searches_alone(desk: Desk) -> None:
+    unfiltered = ask(desk, MERGER, by=BOARD, lang="zh").unfiltered
+    assert unfiltered is not None
+    assert unfiltered.id == "secret-en"
+    assert ask(desk, MERGER, lang="zh").unfiltered is None
+    assert [one.id for one in ask(desk, "the board votes", by=BOARD).drafts] == ["vote-en"]
+    assert ask(desk, "the board votes").drafts == ()
+
+
+def test_an_article_of_one_team_is_told_by_the_api_to_its_members_alone(desk: Desk) -> None:
+    opened = {"events": [{"id": "e1", "kind": "open", "article": "secret-en"}]}
+    board, other = client(desk, BOARD), client(desk, MAY)
+    assert told(board, "/api/search", q=MERGER)["hits"][0]["article"] == "secret-en"
+    assert told(board, "/api/calls/c-1/events", **opened)["ok"] is True
+    assert "secret-en" not in {one["article"] for one in told(other, "/api/search", q=MERGER)["hits"]}
+    assert refused(other, "/api/calls/c-2/events", opened) == (404, "article_not_found")
 
 
 # --- bulletins -----------------------------------------------------------------------------------
@@ -219,7 +254,7 @@ def test_whom_to_ask_is_told_in_the_language_of_the_page(desk: Desk, language: s
 def test_a_hit_tells_how_often_it_solved_and_its_version(desk: Desk) -> None:
     fill(desk)
     hits = {one["article"]: one for one in told(client(desk, MAY), "/api/search", q="退到过期的卡")["hits"]}
-    article = desk.read("refund-card-zh")
+    article = desk.read("refund-card-zh", MAY)
     assert article is not None
     facts = hits["refund-card-zh"]
     assert (facts["solved"], facts["version"], facts["changed_at"]) == (2, article.version, None)

@@ -117,7 +117,7 @@ def test_a_screen_pop_without_words_is_no_search(call_desk: Desk, may: TestClien
 
 
 def test_events_are_written_with_what_the_page_knows_of_them(call_desk: Desk, may: TestClient) -> None:
-    article = call_desk.read("refund-card-en")
+    article = call_desk.read("refund-card-en", MAY)
     assert article is not None
     search = {"id": "e1", "kind": "search", "q": "old card", "verdict": "found", "hits": 3, "complete": True}
     opened = {"id": "e2", "kind": "open", "article": article.id, "version": article.version, "q": "old card", "rank": 1}
@@ -185,7 +185,7 @@ def everything(may: TestClient) -> None:
 
 def test_a_summary_is_text_for_the_crm_in_the_agents_language(call_desk: Desk, may: TestClient) -> None:
     everything(may)
-    versions = {id: article.version[:8] for id in ("refund-card-zh", "late-en") if (article := call_desk.read(id))}
+    versions = {id: article.version[:8] for id in ("refund-card-zh", "late-en") if (article := call_desk.read(id, MAY))}
     begun = f"{the_call(call_desk).begun_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
     assert told(may, "/api/calls/call-1/summary")["text"].split("\n") == [
         f"Call call-1, {begun}, may",
@@ -282,7 +282,7 @@ def test_whatever_is_sent_twice_is_done_once(call_desk: Desk, may: TestClient) -
 
 
 def test_a_version_is_the_one_told_if_the_base_ever_had_it_else_todays(call_desk: Desk, may: TestClient) -> None:
-    old, todays = "0" * 64, call_desk.read("late-en")
+    old, todays = "0" * 64, call_desk.read("late-en", MAY)
     assert todays is not None
     with call_desk.database.write() as connection:
         kept = {"sha256": old, "article": "late-en", "first_at": now(), "source": "x"}
@@ -446,7 +446,7 @@ def test_what_is_no_promise_is_refused_and_leaves_no_trace(
 
 
 def test_a_flag_is_put_on_the_version_that_was_read(call_desk: Desk, may: TestClient) -> None:
-    article = call_desk.read("late-en")
+    article = call_desk.read("late-en", MAY)
     assert article is not None
     facts = {"article": "late-en", "version": article.version, "sentence": "Five yuan.", "note": "It is six."}
     assert told(may, "/api/flags", id="f-1", call="call-1", reason="outdated", **facts) == {"ok": True}

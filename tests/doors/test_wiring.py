@@ -15,6 +15,7 @@ from kb.config import ROOT, Settings
 from kb.doors import wiring
 from kb.errors import SettingError
 from tests.fake_encoder import HashEncoder
+from tests.people_on_the_floor import MAY
 
 KETTLE = "---\nid: kettle-en\ntitle: Descaling the kettle\nlang: en\nstate: {state}\n---\n\nBoil it once.\n"
 
@@ -54,11 +55,11 @@ def test_a_changed_folder_is_followed(desk: wiring.Desk) -> None:
     assert within(20, lambda: len(ids(desk)) == 28)
     path = desk.settings.articles / "products" / "kettle-en.md"
     path.write_text(KETTLE.format(state="validated"), "utf-8")
-    assert within(20, lambda: desk.read("kettle-en") is not None)
-    assert desk.ask("descaling kettle").hits[0].article.id == "kettle-en"
+    assert within(20, lambda: desk.read("kettle-en", MAY) is not None)
+    assert desk.ask("descaling kettle", MAY).hits[0].article.id == "kettle-en"
     path.write_text(KETTLE.format(state="wip"), "utf-8")
-    assert within(20, lambda: desk.read("kettle-en") is None)
-    assert "kettle-en" not in [hit.article.id for hit in desk.ask("descaling kettle").hits]
+    assert within(20, lambda: desk.read("kettle-en", MAY) is None)
+    assert "kettle-en" not in [hit.article.id for hit in desk.ask("descaling kettle", MAY).hits]
 
 
 def test_it_waits_for_another_publisher_and_then_publishes(desk: wiring.Desk) -> None:
@@ -73,10 +74,10 @@ def test_it_waits_for_another_publisher_and_then_publishes(desk: wiring.Desk) ->
     holder.start()
     (desk.settings.articles / "products" / "kettle-en.md").write_text(KETTLE.format(state="validated"), "utf-8")
     assert within(10, lambda: desk.trouble is not None and desk.trouble.code == "publisher_busy")
-    assert desk.ask("router").hits  # it goes on serving
+    assert desk.ask("router", MAY).hits  # it goes on serving
     released.set()
     holder.join()
-    assert within(20, lambda: desk.read("kettle-en") is not None)
+    assert within(20, lambda: desk.read("kettle-en", MAY) is not None)
     assert within(5, lambda: desk.trouble is None)
 
 
@@ -105,7 +106,7 @@ def test_a_model_that_does_not_load_leaves_the_words(tmp_path: Path, monkeypatch
         assert within(10, lambda: desk.encoder_state == "failed")
         assert desk.trouble is not None
         assert desk.trouble.code == "model_unusable"
-        found = desk.ask("refund to an expired card")
+        found = desk.ask("refund to an expired card", MAY)
         assert (found.complete, found.hits[0].article.id) == (False, "refund-expired-card-en")
     finally:
         desk.stop()

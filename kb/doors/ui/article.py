@@ -124,7 +124,7 @@ def _walks(here: Desk, article: Article, keys: dict[str, list[str]]) -> None:
     def end(one: End | None) -> dict[str, object] | None:
         if one is None:
             return None
-        links = [{"id": id, "title": here.title(id)} for id in one.links if here.read(id)]
+        links = [{"id": id, "title": here.title(id, me())} for id in one.links if here.read(id, me())]
         escalate = [plain(block.text) for block in one.escalate]
         return {"text": plain(one.text), "say": one.say, "fits": one.fits, "links": links, "escalate": escalate}
 
@@ -170,7 +170,7 @@ def _heading(here: Desk, served: Served, article: Article) -> None:
             st.badge(t("article.internal"), color="orange")
         if article.valid_until:
             st.caption(t("article.valid_until", day=article.valid_until.isoformat()))
-        if here.read(article.twin):
+        if here.read(article.twin, me()):
             other = "中文" if article.lang == "en" else "English"
             look = ":material/translate:"
             st.button(other, icon=look, type="tertiary", key="twin", on_click=show, args=(article.twin,))
@@ -214,7 +214,7 @@ def _block(served: Served, block: Block) -> None:
 
 
 def _links(here: Desk, article: Article) -> None:
-    links = [(text, id) for text, id in article_links(article.body) if here.read(id)]
+    links = [(text, id) for text, id in article_links(article.body) if here.read(id, me())]
     if links:
         with st.container(horizontal=True, gap="small"):
             for text, id in links:

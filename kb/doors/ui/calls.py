@@ -72,13 +72,15 @@ def _found(here: Desk, id: str) -> None:
     for event, seconds in zip(trail, seconds_spent(trail), strict=True):
         _event(here, event, seconds, zone)
     with st.expander(t("call.do_summary")):
-        st.code(payload.summary_text(summary, hl(), here.title, zone), language=None, wrap_lines=True)
+        st.code(
+            payload.summary_text(summary, hl(), lambda id: here.title(id, me()), zone), language=None, wrap_lines=True
+        )
 
 
 def _told(here: Desk, told: Told, source: str | None, zone: tzinfo) -> None:
     key = "summary.solved" if told.solved else "summary.told"
     facts = {
-        "title": here.title(told.article),
+        "title": here.title(told.article, me()),
         "article": told.article,
         "version": told.version[:8],
         "agent": told.agent,
@@ -87,7 +89,7 @@ def _told(here: Desk, told: Told, source: str | None, zone: tzinfo) -> None:
         st.markdown(literal(f"{_at(told.at, zone)} · {t(key, **facts)}"))
         if told.said:
             st.text(told.said)
-        now = here.read(told.article)
+        now = here.read(told.article, me())
         if now is None or now.version != told.version:
             st.caption(t("calls.older"))
         if source:
@@ -96,7 +98,7 @@ def _told(here: Desk, told: Told, source: str | None, zone: tzinfo) -> None:
 
 
 def _event(here: Desk, event: Event, seconds: float, zone: tzinfo) -> None:
-    article = here.title(event.article) if event.article else ""
+    article = here.title(event.article, me()) if event.article else ""
     words = " · ".join(part for part in (event.query, article) if part)
     undone = f" · {t('calls.undone')}" if event.undone_at else ""
     spent = f" · {seconds:.0f} s" if seconds >= 1 else ""

@@ -105,7 +105,7 @@ def bar_data(here: Desk, served: Served, article: Article | None, keys: dict[str
 
 
 def _open_article(here: Desk, article: Article) -> dict[str, Any]:
-    twin = here.read(article.twin) if article.twin else None
+    twin = here.read(article.twin, me()) if article.twin else None
     return {
         "id": article.id,
         "version": article.version,

@@ -65,7 +65,7 @@ def _pool(here: Desk, served: Served, by: User) -> tuple[Question, ...]:
     if kept is None or kept[0] != generation:
         with here.database.read() as connection:
             solved = practice.solved_questions(connection, by)
-        kept = generation, practice.questions(solved, served.opened.engine.ids, here.read, by.langs)
+        kept = generation, practice.questions(solved, served.opened.engine.ids, lambda id: here.read(id, by), by.langs)
         st.session_state["practice-pool"] = kept
     return kept[1]
 
@@ -113,7 +113,7 @@ def _search(here: Desk, asked: Question) -> None:
             key=key,
         )
         focus(key, turn=turn)
-        hits = here.ask(words, limit=SHOWN).hits if words.strip() else ()
+        hits = here.ask(words, me(), limit=SHOWN).hits if words.strip() else ()
         _titles(hits)
         with st.container(horizontal=True, gap="small"):
             st.button(t("practice.show"), type="tertiary", key="practice-show", on_click=_choose, args=("",))
@@ -138,7 +138,7 @@ def _titles(hits: Sequence[Hit]) -> None:
 def _result(here: Desk, asked: Question) -> None:
     seconds: float | None = st.session_state["practice-seconds"]
     opened = str(st.session_state["practice-opened"])
-    right, chosen = here.read(asked.article), here.read(opened) if opened else None
+    right, chosen = here.read(asked.article, me()), here.read(opened, me()) if opened else None
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if asked.is_answered_by(opened):

@@ -32,7 +32,7 @@ def page() -> None:
 
 @st.fragment
 def _desk(here: Desk, served: Served) -> None:
-    article = here.read(str(st.session_state["article"])) if st.session_state["article"] else None
+    article = here.read(str(st.session_state["article"]), me()) if st.session_state["article"] else None
     keys = _keys(here)
     for sentence in st.session_state["refused"]:
         st.error(sentence, icon=":material/error:")

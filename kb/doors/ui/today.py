@@ -105,7 +105,7 @@ def _keep(id: str) -> None:
 def _answered(here: Desk, answered: Sequence[tuple[Gap, Report]]) -> None:
     with _section(t("today.answered"), len(answered), t("today.no_answered")):
         for one, report in answered:
-            article = here.read(one.article)
+            article = here.read(one.article, me())
             with st.container(horizontal=True, gap="small"):
                 with st.container(width="stretch", gap="xxsmall"):
                     st.markdown(safe_markdown(report.question or one.question))
@@ -129,7 +129,7 @@ def _open(title: str, id: str, key: str) -> None:
 def _changed(here: Desk, served: Served, changed: Sequence[Changed], now: datetime) -> None:
     with _section(t("today.changed"), len(changed), t("today.no_changed")):
         for one in changed[:CHANGED_MOST]:
-            article = here.read(one.article)
+            article = here.read(one.article, me())
             if article is None:
                 st.markdown(t("today.gone", article=safe_markdown(one.article)))
                 continue

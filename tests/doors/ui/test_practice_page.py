@@ -58,7 +58,7 @@ def test_the_right_article_is_found_timed_and_kept_for_me_alone(look: Look, desk
     assert "扫地机报 E-04" in [one.value for one in app.subheader]
     search(app, "E-04")
     titles = [one for one in app.button if (one.key or "").startswith("practice-") and one.key[9:].isdigit()]
-    assert titles[0].label == desk.read("vacuum-e04-en").title  # type: ignore[union-attr]  # the twin is as right
+    assert titles[0].label == desk.read("vacuum-e04-en", MAY).title  # type: ignore[union-attr]  # the twin is as right
     titles[0].click().run()
     assert not app.exception
     (kept,) = mine(desk, by)
@@ -83,7 +83,7 @@ def test_a_wrong_choice_shows_the_right_article_and_what_it_says(
     app = search(press(look("practice", MAY, hl), START[hl]), "refund")
     next(one for one in app.button if one.key == "practice-1").click().run()
     shown = "\n".join(texts(app))
-    article = desk.read("lock-fingerprint-en")
+    article = desk.read("lock-fingerprint-en", MAY)
     assert article
     assert wrong in shown
     assert f"{right}{article.title}" in shown
@@ -109,7 +109,7 @@ def test_nothing_of_it_is_a_call(look: Look, desk: Desk) -> None:
 def test_while_the_journal_is_young_articles_own_questions_are_asked(look: Look, desk: Desk) -> None:
     app = press(look("practice", MAY), "Start")
     question = asked(app)
-    article = desk.read(question.article)
+    article = desk.read(question.article, MAY)
     assert article
     assert not question.real
     assert question.text in article.questions

@@ -82,7 +82,7 @@ def test_a_gap_of_mine_that_is_answered_is_told_until_i_called_back(look: Look, 
     write(desk, tables.gap, id="gap-1", at=NOW - DAY, article="lock-unlock-ways-en", **facts)
     write(desk, tables.gap_report, id="r1", gap="gap-1", call="call-7", agent="may", at=NOW - DAY)
     app = look("today", MAY)
-    article = desk.read("lock-unlock-ways-en")
+    article = desk.read("lock-unlock-ways-en", MAY)
     assert article
     assert "Can the lock open by voice?" in "\n".join(texts(app))
     assert article.title in [one.label for one in app.button]
@@ -101,7 +101,7 @@ def shown_as(markdown: str) -> str:
 def test_an_article_i_use_that_changed_shows_what_it_said_and_says(
     look: Look, desk: Desk, hl: str, was: str, now: str
 ) -> None:
-    article, same = desk.read("refund-times-en"), desk.read("return-7-day-en")
+    article, same = desk.read("refund-times-en", MAY), desk.read("return-7-day-en", MAY)
     assert article
     assert same
     call(desk, MAY)
@@ -125,7 +125,7 @@ def test_an_article_i_use_that_changed_shows_what_it_said_and_says(
 
 def test_a_changed_article_opens_on_the_agents_page(look: Look, desk: Desk, tmp_path: Path) -> None:
     look("today", MAY)  # somebody is looking
-    article = desk.read("refund-times-en")
+    article = desk.read("refund-times-en", MAY)
     assert article
     call(desk, MAY)
     facts = {"call": "call-7", "agent": "may", "kind": "open", "at": NOW - DAY}
