@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import time
 import unicodedata
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from kb.text import (
     Term,
     clean,
     codes,
+    csv_of,
     fold,
     folded_places,
     folded_terms,
@@ -467,3 +470,19 @@ def test_hostile_text_is_done_within_two_seconds(work: str, name: str) -> None:
     started = time.process_time()
     WORK[work](HOSTILE[name])
     assert time.process_time() - started < 2
+
+
+# --- lists that leave the house ------------------------------------------------------------------
+
+
+def test_a_list_as_csv_is_read_back_as_it_was() -> None:
+    written = csv_of(["问题", "n"], [["退款, “多久”\n到账", 3], [None, -1.5]])
+    assert written.startswith(b"\xef\xbb\xbf")
+    read = list(csv.reader(io.StringIO(written.decode("utf-8-sig"), newline="")))
+    assert read == [["问题", "n"], ["退款, “多久”\n到账", "3"], ["", "-1.5"]]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1+1", '=HYPERLINK("//x")'])
+def test_no_text_in_a_csv_is_a_formula(text: str) -> None:
+    [[cell]] = list(csv.reader(io.StringIO(csv_of([text], []).decode("utf-8-sig"), newline="")))
+    assert cell == f"'{text}"

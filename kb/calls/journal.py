@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,7 +33,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
 class Event:
     """One thing that happened on a call. `version` is the sha256 of the article as it was shown.
 
-    detail: `search` has `verdict`, `hits` (how many) and `complete` (False: the encoder had no part in it);
+    detail: `search` has `verdict`, `hits` (how many), `complete` (False: the encoder had no part in it), `keys`
+            (how many were pressed for it) and `since` (milliseconds from the first of them);
             `open` and `solved` have `rank` from 1; `copy` has `said`, the sentence as copied
     """
 
@@ -61,6 +62,16 @@ def continues(before: Event, after: Event) -> bool:
     if before.kind != "search" or after.kind != "search" or before.agent != after.agent:
         return False
     return text.fold(after.query).strip().startswith(text.fold(before.query).strip())
+
+
+def _typed_on(before: Event, after: Event) -> Event:
+    """A search with the keys and the time of the one whose typing it goes on with."""
+    if not {"keys", "since"} & {*before.detail, *after.detail}:
+        return after
+    between = (after.at - before.at) // timedelta(milliseconds=1)
+    keys = int(before.detail.get("keys", 0)) + int(after.detail.get("keys", 0))
+    since = max(between + int(before.detail.get("since", 0)), int(after.detail.get("since", 0)))
+    return replace(after, detail={**after.detail, "keys": keys, "since": since})
 
 
 def seconds_spent(trail: Sequence[Event]) -> list[float]:
@@ -91,6 +102,7 @@ def append(connection: sa.Connection, by: User, events: Sequence[Event]) -> None
         # half a phone number is masked no more than any number; as typed, it is the beginning of the whole one
         while (before := _last(connection, kept)) and (continues(before, kept) or continues(before, event)):
             connection.execute(sa.delete(tables.event).where(tables.event.c.id == before.id))
+            kept = _typed_on(before, kept)
         connection.execute(sa.insert(tables.event).values(**_row(kept)))
 
 

@@ -133,8 +133,11 @@ EVENT_KINDS: Mapping[str, type] = {
     "hits": int,
     "complete": bool,
     "said": str,
+    "keys": int,
+    "since": int,
 }
-DETAILS = ("rank", "verdict", "hits", "complete", "said")
+DETAILS = ("rank", "verdict", "hits", "complete", "said", "keys", "since")
+COUNTED = ("rank", "hits", "keys", "since")
 TOLD = ("search", *journal.SAID)  # kinds of event that a page tells as such; the others come with what they are about
 MOST_COUNTED = 1_000_000
 _ACTION = re.compile(r"[a-z_]{1,20}\Z")
@@ -146,7 +149,7 @@ def _event(desk: Desk, connection: Connection, asked: Asked, one: object, place:
     if not isinstance(one, dict) or set(one) - set(EVENT_KINDS):
         raise RequestError("request_unknown_field", known=", ".join(EVENT_KINDS))
     for name, value in one.items():
-        if not is_a(EVENT_KINDS[name], value) or (name in ("rank", "hits") and not 0 <= value <= MOST_COUNTED):
+        if not is_a(EVENT_KINDS[name], value) or (name in COUNTED and not 0 <= value <= MOST_COUNTED):
             raise RequestError("request_wrong_type", field=name)
     kind = one.get("kind", "")
     if kind not in TOLD:

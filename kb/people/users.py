@@ -35,6 +35,9 @@ class Action(StrEnum):
     READ_BULLETINS = "read_bulletins"
     POST_BULLETIN = "post_bulletin"
     SEE_WHO_SAW = "see_who_saw"  # who has seen a bulletin
+    SEE_INSIGHTS = "see_insights"  # what the journal says of the floor and the base, nobody by name
+    COACH = "coach"  # the figures of one person
+    SHOW_DEMO = "show_demo"  # fill the base with a sample month, and take it out again
     CHANGE_PASSWORD = "change_password"
     MANAGE_USERS = "manage_users"  # add, disable, enable
 
@@ -69,11 +72,17 @@ _AGENT = {
     Action.PRACTISE: Reach.OWN,
     Action.READ_BULLETINS: Reach.ALL,
     Action.CHANGE_PASSWORD: Reach.OWN,
+    Action.COACH: Reach.OWN,
 }
-_SUPERVISOR = _AGENT | {
+_EDITOR = _AGENT | {
+    Action.SEE_INSIGHTS: Reach.ALL,
+}
+_SUPERVISOR = _EDITOR | {
     Action.READ_CALL: Reach.ALL,
     Action.POST_BULLETIN: Reach.ALL,
     Action.SEE_WHO_SAW: Reach.ALL,
+    Action.COACH: Reach.TEAM,
+    Action.SHOW_DEMO: Reach.ALL,
 }
 _ADMIN = _SUPERVISOR | {
     Action.CHANGE_PASSWORD: Reach.ALL,
@@ -81,7 +90,7 @@ _ADMIN = _SUPERVISOR | {
 }
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {
     Role.AGENT: _AGENT,
-    Role.EDITOR: _AGENT,
+    Role.EDITOR: _EDITOR,
     Role.SUPERVISOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
 }

@@ -316,3 +316,30 @@ def test_seconds_are_counted_to_the_next_event_and_a_break_is_no_work(connection
     assert seconds_spent(trail[:1]) == [0.0]
     assert seconds_spent([]) == []
     assert seconds_spent([event("open", NOON + SECOND), event("open", NOON)]) == [0.0, 0.0]
+
+
+# --- what typing cost ----------------------------------------------------------------------------
+
+
+def test_a_search_keeps_the_keys_and_the_time_of_the_typing_it_goes_on_with(connection: Connection) -> None:
+    first = {"verdict": "missing", "keys": 3, "since": 400}
+    then = {"verdict": "found", "keys": 9, "since": 1_500}
+    write(
+        connection,
+        event("search", NOON, query="ref", detail=first),
+        event("search", NOON + 4 * SECOND, query="refund card", detail=then),
+    )
+    [kept] = journal.trail(connection, "call-1")
+    assert kept.detail == {"verdict": "found", "keys": 12, "since": 4_400}
+
+
+def test_other_words_begin_to_count_anew(connection: Connection) -> None:
+    write(
+        connection,
+        event("search", NOON, query="refund", detail={"keys": 6, "since": 900}),
+        event("search", NOON + 4 * SECOND, query="money back", detail={"keys": 16, "since": 2_000}),
+    )
+    assert [one.detail for one in journal.trail(connection, "call-1")] == [
+        {"keys": 6, "since": 900},
+        {"keys": 16, "since": 2_000},
+    ]

@@ -119,7 +119,8 @@ def test_a_screen_pop_without_words_is_no_search(call_desk: Desk, may: TestClien
 def test_events_are_written_with_what_the_page_knows_of_them(call_desk: Desk, may: TestClient) -> None:
     article = call_desk.read("refund-card-en", MAY)
     assert article is not None
-    search = {"id": "e1", "kind": "search", "q": "old card", "verdict": "found", "hits": 3, "complete": True}
+    searched = {"verdict": "found", "hits": 3, "complete": True, "keys": 8, "since": 1_900}
+    search = {"id": "e1", "kind": "search", "q": "old card", **searched}
     opened = {"id": "e2", "kind": "open", "article": article.id, "version": article.version, "q": "old card", "rank": 1}
     copied = {"id": "e3", "kind": "copy", "article": article.id, "version": article.version, "said": CARD_EN}
     solved = {"id": "e4", "kind": "solved", "article": article.id, "q": "old card", "rank": 1}
@@ -128,7 +129,7 @@ def test_events_are_written_with_what_the_page_knows_of_them(call_desk: Desk, ma
     assert [
         (one.id, one.agent, one.kind, one.query, one.article, one.version, one.detail) for one in trail(call_desk)
     ] == [
-        ("e1", "may", "search", "old card", "", "", {"verdict": "found", "hits": 3, "complete": True}),
+        ("e1", "may", "search", "old card", "", "", searched),
         ("e2", "may", "open", "old card", article.id, article.version, {"rank": 1}),
         ("e3", "may", "copy", "", article.id, article.version, {"said": CARD_EN}),
         ("e4", "may", "solved", "old card", article.id, article.version, {"rank": 1}),
@@ -739,6 +740,8 @@ def test_a_field_of_another_type_is_refused_by_its_name(call_desk: Desk, may: Te
         ({"id": "e", "kind": "search", "hits": True}, (400, "request_wrong_type")),
         ({"id": "e", "kind": "search", "hits": int(PHONE)}, (400, "request_wrong_type")),
         ({"id": "e", "kind": "open", "rank": -1}, (400, "request_wrong_type")),
+        ({"id": "e", "kind": "search", "keys": -1}, (400, "request_wrong_type")),
+        ({"id": "e", "kind": "search", "since": 10**7}, (400, "request_wrong_type")),
         ({"id": "e", "kind": "search", "complete": 1}, (400, "request_wrong_type")),
         ({"id": "e", "kind": "search", "ago": -1}, (400, "request_wrong_type")),
         ({"id": "e", "kind": "search", "ago": 10**300}, (400, "request_wrong_type")),

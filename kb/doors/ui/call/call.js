@@ -33,6 +33,7 @@ class Bar {
     this.data = data;
     this.done = []; // what can be undone, the latest last
     this.typed = { q: "" };
+    this.typing = { keys: 0 }; // since the last search: how many keys, and `from`, when the first was pressed
     this.calls = new Map(data.calls.map((one) => [one.id, { ...one, begun: Date.parse(one.begun_at), last: Date.now(), known: true }]));
     this.current = this.first(data);
     document.documentElement.dataset.firstcallUi = data.ui;
@@ -145,8 +146,10 @@ class Bar {
   // --- what the others tell --------------------------------------------------------------------------
 
   heard(told) {
-    if (told.type === "typed") this.typed = { q: told.q };
-    else if (told.type === "answered") {
+    if (told.type === "typed") {
+      if (told.q !== this.typed.q) this.stroke(told.q);
+      this.typed = { q: told.q };
+    } else if (told.type === "answered") {
       this.typed = told;
       clearTimeout(this.rest);
       if (told.q.trim()) this.rest = setTimeout(() => this.search(), REST);
@@ -169,9 +172,17 @@ class Bar {
     clearTimeout(this.rest);
     const { q, verdict, hits, complete } = this.typed;
     if (!q?.trim() || verdict === undefined || this.call()?.searched === q) return;
-    this.event("search", { q, verdict, hits, complete });
+    const { keys, from } = this.typing;
+    this.event("search", { q, verdict, hits, complete, ...(keys ? { keys } : {}), ...(from ? { since: Date.now() - from } : {}) });
+    this.typing = { keys: 0 };
     this.call().searched = q;
     this.call().q = q;
+  }
+
+  // The box changed. Emptied, it waits for the next question, whose first key is yet to come.
+  stroke(q) {
+    this.typing.keys += 1;
+    this.typing.from = q ? (this.typing.from ?? Date.now()) : undefined;
   }
 
   // The article that is open was found once more.
@@ -360,6 +371,7 @@ class Bar {
 
   restore() {
     this.typed = { q: "" };
+    this.typing = { keys: 0 };
     tell({ type: "restore", q: this.call()?.q ?? "" });
   }
 
