@@ -16,7 +16,7 @@ from indexer.generation import Listed, Manifest, Refused
 from indexer.vectors import Progress, VectorCache
 from kb.content import articles
 from kb.errors import ArticleError, GenerationError
-from kb.finding.chunks import ANSWERS, ASKS, cut, embedded
+from kb.finding.chunks import cut, embedded
 from kb.finding.search import Encoder
 
 DELTA_SHARE = 0.1  # of the base's articles that may have changed before all is built anew

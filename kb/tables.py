@@ -232,7 +232,41 @@ preference = sa.Table(
     sa.Column("value", sa.JSON, nullable=False),
 )
 
+# --- articles ----------------------------------------------------------------------------------------
+
+# One change of an article: who made which version of which one before.
+revision = sa.Table(
+    "revision",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("article", sa.String(200), nullable=False),
+    sa.Column("path", sa.String(400), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),  # '' = removed
+    sa.Column("parent", sa.String(64), nullable=False),  # '' = there was none
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("cause", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Index("revision_of_article", "article", "at"),
+)
+
+# What somebody is writing, as they last left it: masked.
+draft = sa.Table(
+    "draft",
+    metadata,
+    sa.Column("article", sa.String(200), primary_key=True),
+    sa.Column("by", sa.String(64), primary_key=True),
+    sa.Column("path", sa.String(400), nullable=False),
+    sa.Column("base", sa.String(64), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("gap", sa.String(64), nullable=False, default=""),
+    sa.Column("at", Moment, nullable=False),
+)
+
 # --- migrations ------------------------------------------------------------------------------------
 
 # Number i (from 1) takes a database from version i - 1 to i. Released ones never change.
-MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (lambda connection: metadata.create_all(connection),)
+MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
+    lambda connection: metadata.create_all(connection),
+    lambda connection: metadata.create_all(connection, [revision, draft]),
+)

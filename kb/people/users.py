@@ -38,6 +38,9 @@ class Action(StrEnum):
     SEE_INSIGHTS = "see_insights"  # what the journal says of the floor and the base, nobody by name
     COACH = "coach"  # the figures of one person
     SHOW_DEMO = "show_demo"  # fill the base with a sample month, and take it out again
+    WRITE_ARTICLE = "write_article"  # one in work
+    EDIT_ARTICLE = "edit_article"  # one that agents see, labelled not validated; take one out of use
+    PUBLISH_ARTICLE = "publish_article"  # a validated one, and what customers are told word for word
     CHANGE_PASSWORD = "change_password"
     MANAGE_USERS = "manage_users"  # add, disable, enable
 
@@ -71,23 +74,31 @@ _AGENT = {
     Action.FLAG: Reach.ALL,
     Action.PRACTISE: Reach.OWN,
     Action.READ_BULLETINS: Reach.ALL,
+    Action.WRITE_ARTICLE: Reach.ALL,
     Action.CHANGE_PASSWORD: Reach.OWN,
     Action.COACH: Reach.OWN,
 }
 _EDITOR = _AGENT | {
+    Action.EDIT_ARTICLE: Reach.ALL,
+    Action.PUBLISH_ARTICLE: Reach.ALL,
     Action.SEE_INSIGHTS: Reach.ALL,
 }
-_SUPERVISOR = _EDITOR | {
+_SUPERVISOR = _AGENT | {
+    Action.SEE_INSIGHTS: Reach.ALL,
     Action.READ_CALL: Reach.ALL,
     Action.POST_BULLETIN: Reach.ALL,
     Action.SEE_WHO_SAW: Reach.ALL,
     Action.COACH: Reach.TEAM,
     Action.SHOW_DEMO: Reach.ALL,
 }
-_ADMIN = _SUPERVISOR | {
-    Action.CHANGE_PASSWORD: Reach.ALL,
-    Action.MANAGE_USERS: Reach.ALL,
-}
+_ADMIN = (
+    _EDITOR
+    | _SUPERVISOR
+    | {
+        Action.CHANGE_PASSWORD: Reach.ALL,
+        Action.MANAGE_USERS: Reach.ALL,
+    }
+)
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {
     Role.AGENT: _AGENT,
     Role.EDITOR: _EDITOR,

@@ -1,0 +1,108 @@
+"""Who changed an article, when and how: one row a save, also one that was made on disk.
+
+The text of a version is kept once (`kb.content.versions`); a revision says who made it of which one before.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from kb import tables
+from kb.content import versions
+from kb.content.articles import Article, parse
+from kb.errors import NotFoundError
+from kb.people.users import User
+from kb.studio.life import may_read
+
+CAUSES = ("studio", "disk", "restore", "import", "bulk", "move")
+DISK = "disk"  # who made a change that git tells nothing about
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One change of an article.
+
+    sha256, parent: the version it made and the one before, '' where there was none (parent) or it was removed (sha256)
+    by:             a user's id, a git author, or `DISK`
+    """
+
+    id: str
+    article: str
+    path: str
+    sha256: str
+    parent: str
+    at: datetime
+    by: str
+    cause: str
+    state: str
+
+
+def record(connection: sa.Connection, new: Article, at: datetime, by: str, cause: str) -> Revision | None:
+    """Keep that an article reads as `new` from now on; None where its latest revision says so already."""
+    last = latest(connection, new.id)
+    if last is not None and (last.sha256, last.path) == (new.version, new.path):
+        return None
+    versions.keep(connection, new, at)
+    made = Revision(
+        uuid4().hex, new.id, new.path, new.version, last.sha256 if last else "", at, by[:200], cause, new.state
+    )
+    connection.execute(sa.insert(tables.revision).values(**vars(made)))
+    return made
+
+
+def record_removed(connection: sa.Connection, article: str, at: datetime, by: str) -> None:
+    """Keep that an article's file is gone."""
+    last = latest(connection, article)
+    if last is not None and last.sha256:
+        gone = Revision(uuid4().hex, article, last.path, "", last.sha256, at, by[:200], "disk", "")
+        connection.execute(sa.insert(tables.revision).values(**vars(gone)))
+
+
+def latest(connection: sa.Connection, article: str) -> Revision | None:
+    """The last change of an article."""
+    found = _newest_first(article).limit(1)
+    row = connection.execute(found).one_or_none()
+    return None if row is None else Revision(**row._mapping)
+
+
+def history(connection: sa.Connection, by: User, article: str) -> tuple[Revision, ...]:
+    """Every change of an article, newest first. Raises NotFoundError where this person may not see it."""
+    found = tuple(Revision(**row._mapping) for row in connection.execute(_newest_first(article)))
+    for one in found:
+        if one.sha256 and not may_read(by, of(connection, one)):
+            raise NotFoundError("article_not_found")
+    return found
+
+
+def of(connection: sa.Connection, revision: Revision) -> Article:
+    """The article as a revision has it. Raises NotFoundError for one that removed it."""
+    source = versions.source_of(connection, revision.sha256)
+    if source is None:
+        raise NotFoundError("version_not_found")
+    return parse(source, revision.path)
+
+
+def stamps(connection: sa.Connection) -> dict[str, tuple[datetime, str]]:
+    """Article id → when it was last changed, and by whom."""
+    revision = tables.revision
+    last = sa.select(revision.c.article, sa.func.max(revision.c.at).label("at")).group_by(revision.c.article).subquery()
+    joined = sa.and_(revision.c.article == last.c.article, revision.c.at == last.c.at)
+    found = sa.select(revision.c.article, revision.c.at, revision.c.by).join(last, joined)
+    return {row.article: (row.at, row.by) for row in connection.execute(found)}
+
+
+def _newest_first(article: str) -> sa.Select[tuple[object, ...]]:
+    revision = tables.revision
+    return sa.select(revision).where(revision.c.article == article).order_by(revision.c.at.desc(), revision.c.id)
+
+
+def diff(old: str, new: str, around: int = 2) -> Sequence[str]:
+    """What differs between two files, as the lines of a unified diff without its header."""
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=around)
+    return [line for line in lines if not line.startswith(("---", "+++"))]

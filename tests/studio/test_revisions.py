@@ -1,0 +1,91 @@
+"""Who changed what, when: each save once, with the version before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from kb.content.articles import Article, parse
+from kb.db import Connection, Database
+from kb.errors import NotFoundError
+from kb.people.users import Role, User
+from kb.studio import revisions
+from kb.studio.revisions import DISK, diff, history, latest, of, record, record_removed, stamps
+from tests.people_on_the_floor import MINUTE, NOON
+
+EDITOR = User("ed", "Ed", Role.EDITOR)
+
+
+def article(body: str, **keys: str) -> Article:
+    head = {"id": "a", "title": "T", "lang": "en", "state": "wip"} | keys
+    return parse(
+        "---\n" + "".join(f"{key}: {value}\n" for key, value in head.items()) + f"---\n\n{body}\n", "products/a.md"
+    )
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    with database.write() as one:
+        yield one
+
+
+def test_each_save_follows_the_one_before_and_the_newest_comes_first(connection: Connection) -> None:
+    one, two = article("One."), article("Two.", state="validated")
+    record(connection, one, NOON, "ed", "studio")
+    record(connection, two, NOON + MINUTE, "Li Na <li@lark>", "disk")
+    told = [(r.sha256, r.parent, r.by, r.cause, r.state) for r in history(connection, EDITOR, "a")]
+    assert told == [
+        (two.version, one.version, "Li Na <li@lark>", "disk", "validated"),
+        (one.version, "", "ed", "studio", "wip"),
+    ]
+    assert of(connection, history(connection, EDITOR, "a")[1]) == one
+    assert stamps(connection) == {"a": (NOON + MINUTE, "Li Na <li@lark>")}
+
+
+def test_what_the_last_revision_says_already_is_no_revision(connection: Connection) -> None:
+    assert record(connection, article("One."), NOON, "ed", "studio") is not None
+    assert record(connection, article("One."), NOON + MINUTE, DISK, "disk") is None
+    assert len(history(connection, EDITOR, "a")) == 1
+
+
+def test_a_text_that_comes_back_is_a_revision_again(connection: Connection) -> None:
+    for at, body in enumerate(("One.", "Two.", "One.")):
+        record(connection, article(body), NOON + at * MINUTE, "ed", "studio")
+    assert [r.sha256 for r in history(connection, EDITOR, "a")] == [
+        article(body).version for body in ("One.", "Two.", "One.")
+    ]
+
+
+def test_a_removed_file_is_told_once_and_its_text_stays(connection: Connection) -> None:
+    record(connection, article("One."), NOON, "ed", "studio")
+    record_removed(connection, "a", NOON + MINUTE, DISK)
+    record_removed(connection, "a", NOON + 2 * MINUTE, DISK)
+    gone, there = history(connection, EDITOR, "a")
+    assert (gone.sha256, gone.parent, gone.by) == ("", article("One.").version, DISK)
+    with pytest.raises(NotFoundError):
+        of(connection, gone)
+    assert of(connection, there).body.strip() == "One."
+    assert latest(connection, "never") is None
+
+
+def test_the_history_of_another_teams_article_is_none(connection: Connection) -> None:
+    record(connection, article("One.", teams="[tier2]"), NOON, "ed", "studio")
+    with pytest.raises(NotFoundError):
+        history(connection, EDITOR, "a")
+    assert len(history(connection, User("two", "Two", Role.AGENT, frozenset({"tier2"})), "a")) == 1
+
+
+def test_a_diff_is_the_lines_that_differ_with_a_little_around_them() -> None:
+    old = "a\nb\nc\nd\n3 days\nf\ng\nh\n"
+    assert list(diff(old, old.replace("3 days", "5 days"))) == [
+        "@@ -3,5 +3,5 @@", " c", " d", "-3 days", "+5 days", " f", " g",
+    ]  # fmt: skip
+    assert diff(old, old) == []
+
+
+def test_a_long_name_of_an_author_is_cut(connection: Connection) -> None:
+    made = revisions.record(connection, article("One."), NOON + timedelta(days=1), "x" * 900, "disk")
+    assert made is not None
+    assert len(made.by) == 200
