@@ -262,6 +262,42 @@ draft = sa.Table(
     sa.Column("gap", sa.String(64), nullable=False, default=""),
     sa.Column("at", Moment, nullable=False),
 )
+# --- audit -----------------------------------------------------------------------------------------
+
+# Who did what (`kb.people.audit`): each row is sealed with the one before, and no row is ever changed.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # from 1, without holes
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),  # '' = somebody not signed in
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("about", sa.String(200), nullable=False, default=""),
+    sa.Column("facts", sa.Text, nullable=False),  # JSON as it was sealed, to the byte
+    sa.Column("seal", sa.String(64), nullable=False),
+    sa.Index("audit_of_act", "act", "number"),
+)
+
+# The last seal, one row: tells that the end was cut off, and is what a second writer waits for.
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("seal", sa.String(64), nullable=False),
+)
+audit_unsealed = "0" * 64  # what stands before the first seal
+
+
+def _append_only(_: sa.Table, connection: sa.Connection, **__: Any) -> None:
+    """SQLite itself refuses what nobody of us does; elsewhere the database's own rights have to."""
+    if connection.dialect.name == "sqlite":
+        for what in ("UPDATE", "DELETE"):
+            refuse = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+            connection.exec_driver_sql(f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit {refuse}")
+
+
+sa.event.listen(audit, "after_create", _append_only)
 
 # --- migrations ------------------------------------------------------------------------------------
 
@@ -269,4 +305,5 @@ draft = sa.Table(
 MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     lambda connection: metadata.create_all(connection),
     lambda connection: metadata.create_all(connection, [revision, draft]),
+    lambda connection: metadata.create_all(connection, tables=[audit, audit_head]),
 )

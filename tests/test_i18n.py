@@ -25,6 +25,7 @@ from kb.errors import ArticleError, KBError, SettingError
 from kb.finding import verdict
 from kb.gaps import gap
 from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, terminal_language
+from kb.people import audit
 from kb.people.scope import STATES
 from kb.people.users import SAMPLES
 
@@ -33,6 +34,7 @@ UI = ROOT / "kb/doors/ui"
 
 # Keys whose end the code fills in, and what it can be filled with; `error` and `lint` are read from the code below.
 FILLED_IN: Mapping[str, Sequence[str]] = {
+    "audit.*": [*get_args(audit.Trouble), "sound"],
     "article.*": [block for block in BLOCKS if block != "say"],
     "call.reason_*": flags.REASONS,
     "calls.kind_*": journal.KINDS,

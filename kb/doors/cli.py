@@ -20,6 +20,7 @@ from kb.config import Settings, settings
 from kb.content import articles, glossary, lint, products, site
 from kb.doors import wiring
 from kb.doors.answer import QUESTION, answer
+from kb.doors.audit_cli import audit
 from kb.doors.user_cli import user
 from kb.errors import ArticleError, KBError
 from kb.i18n import explain, say, terminal_language
@@ -55,6 +56,7 @@ def main() -> None:
 
 
 main.add_command(user)
+main.add_command(audit)
 
 # --- ask -----------------------------------------------------------------------------------------
 

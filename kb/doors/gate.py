@@ -94,6 +94,7 @@ class Gate:
         self._policy = policy
         self._farewell = farewell
         self._touching: dict[str, asyncio.Task[None]] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in, turn away or ask to sign in."""
@@ -110,7 +111,7 @@ class Gate:
             await _turn_away(scope, receive, send, headers, error)
             return
         if scope["type"] == "http":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._noting_refusals(scope, send))
             return
         async with self._watched(scope["state"]["visit"].key, receive) as watched:
             await self._app(scope, watched, send)
@@ -177,6 +178,25 @@ class Gate:
             await send(message)
 
         return sent
+
+    def _noting_refusals(self, scope: Scope, send: Send) -> Send:
+        """What a person was refused goes to the audit log, beside the answer."""
+        session = scope["state"]["visit"].session
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 403 and session is not None:
+                noting = asyncio.create_task(self._note_refusal(session.user.id, scope["path"]))
+                self._noting.add(noting)
+                noting.add_done_callback(self._noting.discard)
+            await send(message)
+
+        return sent
+
+    async def _note_refusal(self, user: str, path: str) -> None:
+        try:
+            await to_thread.run_sync(self._presence().note_refusal, user, path)
+        except StoreError as error:
+            log.warning("a refusal could not be written down: %s", error)
 
     @asynccontextmanager
     async def _watched(self, key: str, receive: Receive) -> AsyncIterator[Receive]:

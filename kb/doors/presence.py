@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 
 from kb.db import Database
 from kb.errors import StoreError
-from kb.people import sessions
+from kb.people import audit, sessions
 from kb.people.sessions import Session
 
 FRESH = 1.5  # seconds that an answer is believed
 GRACE = 30.0  # seconds that it is believed while the database does not answer: a caller is on the line
 UNUSED = 60.0  # seconds after which a session nobody asked about is no longer read along
+REFUSED_EVERY = 60.0  # seconds in which the same refusal is written down once
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Presence:
         self._local = local
         self._known: dict[str, _Known] = {}
         self._reading = threading.Lock()
+        self._refused: dict[tuple[str, str], float] = {}
 
     def remembered(self, key: str) -> Session | None:
         """The session of this key if it was read within `FRESH` seconds. Never waits."""
@@ -87,3 +89,13 @@ class Presence:
         with self._reading, self._database().write() as connection:
             sessions.sign_out(connection, key)
             self._known.pop(key, None)
+
+    def note_refusal(self, user: str, about: str) -> None:
+        """This person asked for something they may not do: one entry a minute in the audit log."""
+        now = time.monotonic()
+        self._refused = {one: at for one, at in list(self._refused.items()) if now - at < REFUSED_EVERY}
+        if (user, about) in self._refused:
+            return
+        self._refused[user, about] = now
+        with self._database().write() as connection:
+            audit.append(connection, user, "denied", datetime.now(UTC), about)

@@ -17,7 +17,8 @@ from kb.people.accounts import Account
 from kb.people.users import OPERATOR, Role, User
 
 
-def _run(command: Callable[[Database, str], None]) -> None:
+def run(command: Callable[[Database, str], None]) -> None:
+    """Run a command on the database of the settings; what goes wrong is one sentence and exit code 2."""
     language = terminal_language("auto")
     try:
         configured = settings()
@@ -56,7 +57,7 @@ def add(id: str, role: str, shown: str, teams: Sequence[str], langs: Sequence[st
         click.echo(say(language, "people.added", id=person.id))
         _hand_over(language, password if made else "")
 
-    _run(command)
+    run(command)
 
 
 @user.command()
@@ -67,11 +68,11 @@ def password(id: str) -> None:
     def command(database: Database, language: str) -> None:
         new, made = _password(language)
         with database.write() as connection:
-            accounts.set_password(connection, OPERATOR, accounts.id_of(id), new, must_change=made)
+            accounts.set_password(connection, OPERATOR, accounts.id_of(id), new, datetime.now(UTC), must_change=made)
         click.echo(say(language, "people.changed", id=accounts.id_of(id)))
         _hand_over(language, new if made else "")
 
-    _run(command)
+    run(command)
 
 
 @user.command()
@@ -84,7 +85,7 @@ def disable(id: str) -> None:
             accounts.disable(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
         click.echo(say(language, "people.disabled", id=accounts.id_of(id)))
 
-    _run(command)
+    run(command)
 
 
 @user.command()
@@ -94,10 +95,10 @@ def enable(id: str) -> None:
 
     def command(database: Database, language: str) -> None:
         with database.write() as connection:
-            accounts.enable(connection, OPERATOR, accounts.id_of(id))
+            accounts.enable(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
         click.echo(say(language, "people.enabled", id=accounts.id_of(id)))
 
-    _run(command)
+    run(command)
 
 
 @user.command(name="list")
@@ -112,7 +113,7 @@ def list_command() -> None:
         if not everyone:
             click.echo(say(language, "people.nobody"))
 
-    _run(command)
+    run(command)
 
 
 def _line(account: Account, language: str) -> str:

@@ -31,7 +31,7 @@ from kb.doors.floor import FloorKeeper
 from kb.doors.presence import Presence
 from kb.errors import GenerationError, KBError, PublishError, QuestionError, SettingError
 from kb.finding.search import Encoder, Hits, Vector, search
-from kb.people import users
+from kb.people import audit, users
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
 from kb.people.users import User
 
@@ -116,6 +116,7 @@ class Desk:
     trouble: KBError | None = None  # what the last background step ran into
     _served: Served | None = None
     _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
+    _noted: str = ""  # the generation that the audit log knows as the one that serves
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _opening: threading.Lock = field(default_factory=threading.Lock)
@@ -268,9 +269,19 @@ class Desk:
             engine = self._served.opened.engine if self._served else None
             try:
                 self.floor.refresh(self.database, engine, self.encoder, self.settings.articles, datetime.now(UTC))
+                self._note_published(engine.generation if engine else "")
             except Exception:
                 log.exception("the floor could not be read")
                 self._stop.wait(BUSY_SECONDS)
+
+    def _note_published(self, generation: str) -> None:
+        """Whoever published: a generation that begins to serve, forwards or back, is one entry of the audit log."""
+        if generation in ("", self._noted):
+            return
+        with self.database.write() as connection:
+            if audit.last_about(connection, "publish") != generation:
+                audit.append(connection, users.OPERATOR.id, "publish", datetime.now(UTC), generation)
+        self._noted = generation
 
     def _follow(self) -> None:
         while not self._stop.wait(FOLLOW_SECONDS):

@@ -22,7 +22,7 @@ from argon2.low_level import Type
 from kb.db import Database
 from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.i18n import LANGUAGES
-from kb.people import sessions, users
+from kb.people import audit, sessions, users
 from kb.people.users import OPERATOR, Action, User, require
 from kb.tables import attempt
 from kb.tables import user as table
@@ -107,6 +107,7 @@ def add(
     facts = {"id": user.id, "name": user.name, "role": user.role.value, "created_at": at, "must_change": must_change}
     sets = {"teams": sorted(user.teams), "langs": sorted(user.langs)}
     connection.execute(sa.insert(table).values({**facts, **sets, "password": _hash(password)}))
+    audit.append(connection, by.id, "account", at, user.id, what="added", role=user.role.value)
 
 
 def _check(user: User) -> None:
@@ -125,12 +126,15 @@ def all_accounts(connection: sa.Connection, by: User) -> list[Account]:
     return [Account(users.of_row(row), row.created_at, row.disabled_at, row.must_change) for row in rows]
 
 
-def set_password(connection: sa.Connection, by: User, id: str, password: str, *, must_change: bool = False) -> None:
+def set_password(
+    connection: sa.Connection, by: User, id: str, password: str, at: datetime, *, must_change: bool = False
+) -> None:
     """Give an account a new password and end its sessions. Raises NotFoundError, RequestError."""
     require(by, Action.CHANGE_PASSWORD, owner=id)
     check_strength(id, password)
     _update(connection, id, password=_hash(password), must_change=must_change)
     sessions.end_all(connection, id)
+    audit.append(connection, by.id, "password", at, id)
 
 
 def disable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
@@ -138,12 +142,14 @@ def disable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     require(by, Action.MANAGE_USERS)
     _update(connection, id, disabled_at=at)
     sessions.end_all(connection, id)
+    audit.append(connection, by.id, "account", at, id, what="disabled")
 
 
-def enable(connection: sa.Connection, by: User, id: str) -> None:
+def enable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     """Let a disabled person in again, with the password they had. Raises NotFoundError."""
     require(by, Action.MANAGE_USERS)
     _update(connection, id, disabled_at=None)
+    audit.append(connection, by.id, "account", at, id, what="enabled")
 
 
 def _update(connection: sa.Connection, id: str, **values: object) -> None:
@@ -168,7 +174,7 @@ def sign_in(database: Database, typed: str, password: str, address: str, at: dat
         raise RequestError("password_same")
     with database.write() as connection:
         if new:
-            set_password(connection, account.user, account.user.id, new)
+            set_password(connection, account.user, account.user.id, new, at)
         return sessions.sign_in(connection, account.user.id, at)
 
 
@@ -185,6 +191,8 @@ def check_password(database: Database, typed: str, password: str, address: str, 
         row = connection.execute(sa.select(table).where(table.c.id == id)).one_or_none()
     right = matches(row.password if row else _NOBODYS, password)
     if row is None or not right or row.disabled_at is not None:
+        with database.write() as connection:  # never what was typed as a name: it may be the password
+            audit.append(connection, "", "sign_in_refused", at, row.id if row else "")
         raise NotAllowedError("sign_in_wrong")
     with database.write() as connection:
         connection.execute(sa.delete(attempt).where(attempt.c.who == guess))

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from kb.errors import NotAllowedError
-from kb.people import users
+from kb.people import audit, users
 from kb.people.users import SAMPLES, User
 from kb.tables import session as table
 from kb.tables import user as user_table
@@ -73,6 +73,7 @@ def _begin(connection: sa.Connection, user: str, at: datetime, *, sample: bool) 
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = {"key": key_of(token), "user": user, "sample": sample, "begun_at": at, "seen_at": at}
     connection.execute(sa.insert(table).values(row))
+    audit.append(connection, user, "sign_in", at, sample=sample)
     return token
 
 

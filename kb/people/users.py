@@ -42,7 +42,8 @@ class Action(StrEnum):
     EDIT_ARTICLE = "edit_article"  # one that agents see, labelled not validated; take one out of use
     PUBLISH_ARTICLE = "publish_article"  # a validated one, and what customers are told word for word
     CHANGE_PASSWORD = "change_password"
-    MANAGE_USERS = "manage_users"  # add, disable, enable
+    MANAGE_USERS = "manage_users"  # add, change, disable, enable, unlock
+    READ_AUDIT = "read_audit"
 
 
 class Reach(IntEnum):
@@ -97,6 +98,7 @@ _ADMIN = (
     | {
         Action.CHANGE_PASSWORD: Reach.ALL,
         Action.MANAGE_USERS: Reach.ALL,
+        Action.READ_AUDIT: Reach.ALL,
     }
 )
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {

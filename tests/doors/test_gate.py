@@ -23,7 +23,7 @@ from kb.db import Database
 from kb.doors import gate, presence
 from kb.doors.wiring import Desk
 from kb.errors import StoreError
-from kb.people import accounts, sessions
+from kb.people import accounts, audit, sessions
 from kb.people.users import OPERATOR, SAMPLES, Role, User
 from tests import gated
 from tests.gated import FAREWELL, HERE
@@ -440,3 +440,34 @@ def test_what_they_do_is_written_down_beside_the_answer(desk: Desk, client: Test
             break
         time.sleep(0.02)
     assert seen > two_minutes_ago
+
+
+# --- what goes to the audit log ------------------------------------------------------------------
+
+
+def refusals(desk: Desk) -> list[tuple[str, str]]:
+    with desk.database.read() as connection:
+        return [(one.by, one.about) for one in audit.entries(connection, OPERATOR) if one.act == "denied"]
+
+
+def test_what_a_person_was_refused_is_written_down_once_a_minute(desk: Desk) -> None:
+    async def forbidden(_: Request) -> JSONResponse:
+        return JSONResponse({}, 403)
+
+    routes = [Route(path, forbidden) for path in ("/api/secret", "/api/other")]
+    with gated.client(desk, routes) as one:
+        for path in ("/api/secret", "/api/secret", "/api/other", "/api/secret"):
+            assert one.get(path).status_code == 403
+        one.get("/api/search")
+        end = time.monotonic() + 5
+        while len(refusals(desk)) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+    assert sorted(refusals(desk)) == [("agent", "/api/other"), ("agent", "/api/secret")]
+
+
+def test_a_stranger_fills_no_log(desk: Desk, stranger: TestClient) -> None:
+    for number in range(5):
+        stranger.get(f"/api/{number}", headers={"origin": "http://evil.example"})
+        stranger.get(f"/api/{number}")
+    time.sleep(0.1)
+    assert refusals(desk) == []

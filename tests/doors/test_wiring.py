@@ -14,6 +14,8 @@ from indexer import generation
 from kb.config import ROOT, Settings
 from kb.doors import wiring
 from kb.errors import SettingError
+from kb.people import audit
+from kb.people.users import OPERATOR
 from tests.fake_encoder import HashEncoder
 from tests.people_on_the_floor import MAY
 
@@ -110,3 +112,17 @@ def test_a_model_that_does_not_load_leaves_the_words(tmp_path: Path, monkeypatch
         assert (found.complete, found.hits[0].article.id) == (False, "refund-expired-card-en")
     finally:
         desk.stop()
+
+
+def test_each_generation_that_begins_to_serve_is_one_entry_of_the_audit_log(call_desk: wiring.Desk) -> None:
+    def published() -> list[str]:
+        with call_desk.database.read() as connection:
+            return [one.about for one in audit.entries(connection, OPERATOR) if one.act == "publish"]
+
+    for name in ("g1", "g1", "g2", "g1", ""):
+        call_desk._note_published(name)
+    assert published() == ["g1", "g2", "g1"]
+    again = wiring.Desk(call_desk.settings)  # the next process serves the same one
+    again._note_published("g1")
+    again.database.close()
+    assert published() == ["g1", "g2", "g1"]

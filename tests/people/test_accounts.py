@@ -125,16 +125,16 @@ def test_only_an_admin_manages_accounts(database: Database, wang: User, role: Ro
     with database.write() as connection:
         assert code_of(accounts.add, connection, by, replace(WANG, id="x"), PASSWORD, NOON) == "not_allowed"
         assert code_of(accounts.disable, connection, by, "wang.min", NOON) == "not_allowed"
-        assert code_of(accounts.enable, connection, by, "wang.min") == "not_allowed"
+        assert code_of(accounts.enable, connection, by, "wang.min", NOON) == "not_allowed"
         assert code_of(accounts.all_accounts, connection, by) == "not_allowed"
-        assert code_of(accounts.set_password, connection, by, "wang.min", "another pass") == "not_allowed"
+        assert code_of(accounts.set_password, connection, by, "wang.min", "another pass", NOON) == "not_allowed"
 
 
 def test_who_is_not_there_cannot_be_changed(database: Database) -> None:
     with database.write() as connection:
         assert code_of(accounts.disable, connection, OPERATOR, "li.na", NOON) == "user_missing"
-        assert code_of(accounts.enable, connection, OPERATOR, "li.na") == "user_missing"
-        assert code_of(accounts.set_password, connection, OPERATOR, "li.na", PASSWORD) == "user_missing"
+        assert code_of(accounts.enable, connection, OPERATOR, "li.na", NOON) == "user_missing"
+        assert code_of(accounts.set_password, connection, OPERATOR, "li.na", PASSWORD, NOON) == "user_missing"
 
 
 def test_everyone_is_who_may_sign_in(database: Database, wang: User) -> None:
@@ -200,7 +200,7 @@ def test_who_is_disabled_is_told_nothing_and_who_is_enabled_is_back(database: Da
         accounts.disable(connection, OPERATOR, "wang.min", NOON)
     assert check(database, "wang.min", PASSWORD) == "sign_in_wrong"
     with database.write() as connection:
-        accounts.enable(connection, OPERATOR, "wang.min")
+        accounts.enable(connection, OPERATOR, "wang.min", NOON)
     assert check(database, "wang.min", PASSWORD) == "wang.min"
 
 
@@ -316,12 +316,12 @@ def test_a_new_password_ends_the_sessions_begun_with_the_old_one(database: Datab
 def test_a_person_changes_their_own_password_and_nobody_elses(database: Database, wang: User) -> None:
     add(database, User("li.na", "Li Na", Role.EDITOR))
     with database.write() as connection:
-        accounts.set_password(connection, wang, "wang.min", "another harbour")
+        accounts.set_password(connection, wang, "wang.min", "another harbour", NOON)
         with pytest.raises(NotAllowedError):
-            accounts.set_password(connection, wang, "li.na", "another harbour")
+            accounts.set_password(connection, wang, "li.na", "another harbour", NOON)
         with pytest.raises(NotFoundError):
-            accounts.set_password(connection, SAMPLES["agent"], "agent", "another harbour")  # a sample has none
+            accounts.set_password(connection, SAMPLES["agent"], "agent", "another harbour", NOON)  # a sample has none
         with pytest.raises(RequestError):
-            accounts.set_password(connection, wang, "wang.min", "short")
+            accounts.set_password(connection, wang, "wang.min", "short", NOON)
     assert check(database, "wang.min", "another harbour") == "wang.min"
     assert check(database, "li.na", PASSWORD) == "li.na"

@@ -118,7 +118,7 @@ def test_a_disabled_account_has_no_session_and_enabling_brings_none_back(people:
     other = sessions.sign_in(people, "li.na", NOON)
     accounts.disable(people, OPERATOR, "wang.min", NOON)
     assert [sessions.who(people, token, NOON) for token in tokens] == [None, None]
-    accounts.enable(people, OPERATOR, "wang.min")
+    accounts.enable(people, OPERATOR, "wang.min", NOON)
     assert [sessions.who(people, token, NOON) for token in tokens] == [None, None]
     assert sessions.who(people, other, NOON) == LI
 

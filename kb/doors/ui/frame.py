@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -166,7 +166,14 @@ def told() -> Iterator[None]:
     try:
         yield
     except KBError as error:
+        _note_refusal(error)
         st.error(explain(str(st.session_state.get("hl", "en")), error), icon=":material/error:")
+
+
+def _note_refusal(error: KBError) -> None:
+    if error.code == "not_allowed":
+        with suppress(StoreError):
+            desk().presence.note_refusal(me().id, str(error.facts["action"]))
 
 
 def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
