@@ -1,7 +1,8 @@
 """One call: begun by a first search or a screen-pop, held by one agent at a time, ended by a key or by silence.
 
 A call is handed over by being opened by the next agent under the same id: the trail and the promises
-come along. An agent may hold two; a third puts an end to the one that has been still the longest.
+come along. An agent may hold two; a third puts an end to the one that has been still the longest, and
+a screen-pop to the latest.
 """
 
 from __future__ import annotations
@@ -140,6 +141,19 @@ def begin(
             journal.append(connection, by, [taken])
         connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**changed))
     return _sure(connection, id)
+
+
+def pop(connection: sa.Connection, by: User, id: str, at: datetime, *, product: str = "", lang: str = "") -> Call:
+    """The call of a screen-pop: the next customer is on the line, so the call `by` was on last is over (settled.md, 3).
+
+    A pop of a call that `by` holds already ends nothing: it is sent twice, or turns to the other of two.
+    Raises as `begin` does.
+    """
+    require(by, Action.TAKE_CALL, owner=by.id)
+    before = held(connection, by, at)
+    if before and id not in {one.id for one in before}:
+        _end(connection, before[0], at)
+    return begin(connection, by, id, at, product=product, lang=lang)
 
 
 def record(connection: sa.Connection, by: User, id: str, events: Sequence[Event], at: datetime) -> Call:

@@ -187,7 +187,7 @@ def _begin(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
     """A screen-pop from a CRM. Its words are the first search: the page opens with them."""
     id = call.checked_pop(asked.text("call"), asked.text("q"))
     product = desk.product(asked.text("product"))
-    begun = call.begin(connection, asked.by, id, asked.at, product=product, lang=asked.text("lang"))
+    begun = call.pop(connection, asked.by, id, asked.at, product=product, lang=asked.text("lang"))
     if asked.text("q"):
         search = Event(uuid4().hex, id, asked.at, asked.by.id, "search", asked.text("q"))
         begun = call.record(connection, asked.by, id, [search], asked.at)

@@ -179,6 +179,23 @@ def test_a_screen_pop_brings_call_words_and_product_and_leaves_no_words_in_the_a
     assert len(opens) == 1  # neither refresh nor tab opened it again
 
 
+def test_the_next_screen_pop_ends_the_call_before(fresh: Page, context: BrowserContext, app: App) -> None:
+    fresh.goto(f"{app.url}/?call=CRM-801&q=wifi+keeps+dropping")
+    answered(fresh, "wifi keeps dropping")
+    fresh.keyboard.press("Alt+o")  # a second customer meanwhile: two are held
+    ask(fresh, "earbuds only one side has sound")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    sent(fresh)
+    second = call_of(fresh)
+    fresh.goto(f"{app.url}/?call=CRM-802&q=refund+to+an+expired+card")
+    answered(fresh, "refund to an expired card")
+    assert call_of(fresh) == "CRM-802"
+    expect(fresh.locator("#bar .call-chip")).to_have_count(2)
+    ended = {one.id: one.ended_at is not None for one in rows(app, tables.call)}
+    assert (ended["CRM-801"], ended[second], ended["CRM-802"]) == (False, True, False)
+
+
 @pytest.mark.parametrize(
     ("lang", "sentence"), [("en", "This looks like a phone number."), ("zh", "这看起来是电话号码。")]
 )

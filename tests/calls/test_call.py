@@ -230,6 +230,44 @@ def test_an_event_keeps_a_call_going(connection: Connection) -> None:
     assert held(connection, at=NOON + 20 * MINUTE) == ["call-1"]
 
 
+# --- the next screen-pop -------------------------------------------------------------------------
+
+
+def test_a_screen_pop_ends_the_call_that_its_agent_was_on(connection: Connection) -> None:
+    call.begin(connection, MAY, "call-1", NOON)
+    popped = call.pop(connection, MAY, "crm-2", NOON + MINUTE, product="LH-R3000", lang="zh")
+    assert (popped.id, popped.begun_at, popped.product, popped.lang) == ("crm-2", NOON + MINUTE, "LH-R3000", "zh")
+    assert held(connection, at=NOON + MINUTE) == ["crm-2"]
+    ended = call.find(connection, "call-1")
+    assert ended is not None
+    assert ended.ended_at == NOON + MINUTE
+
+
+def test_a_screen_pop_ends_the_latest_of_two_and_leaves_the_other_on_hold(connection: Connection) -> None:
+    call.begin(connection, MAY, "call-1", NOON)
+    call.begin(connection, MAY, "call-2", NOON + SECOND)
+    call.pop(connection, MAY, "crm-3", NOON + MINUTE)
+    assert held(connection, at=NOON + MINUTE) == ["crm-3", "call-1"]
+
+
+def test_a_screen_pop_of_a_call_that_is_held_already_ends_nothing(connection: Connection) -> None:
+    call.pop(connection, MAY, "crm-1", NOON)
+    call.pop(connection, MAY, "crm-1", NOON + SECOND)  # sent twice
+    call.begin(connection, MAY, "call-2", NOON + MINUTE)
+    call.pop(connection, MAY, "crm-1", NOON + 2 * MINUTE)  # back to the one on hold
+    assert held(connection, at=NOON + 2 * MINUTE) == ["crm-1", "call-2"]
+
+
+def test_a_screen_pop_takes_a_call_over_and_ends_nobody_elses(connection: Connection) -> None:
+    call.begin(connection, MAY, "call-1", NOON)
+    call.begin(connection, MAY, "call-2", NOON + SECOND)
+    call.begin(connection, BO, "call-3", NOON)
+    call.pop(connection, BO, "call-1", NOON + MINUTE)
+    assert held(connection, BO, NOON + MINUTE) == ["call-1"]
+    assert held(connection, MAY, NOON + MINUTE) == ["call-2"]
+    assert kinds(connection) == [("taken", "bo")]
+
+
 # --- ended ---------------------------------------------------------------------------------------
 
 

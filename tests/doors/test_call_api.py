@@ -110,6 +110,17 @@ def test_a_screen_pop_begins_a_call_with_its_words(call_desk: Desk, may: TestCli
     assert lines(call_desk, "crm-77") == [("search", "退到过期的卡", "")]
 
 
+def test_the_next_screen_pop_ends_the_call_before(call_desk: Desk, may: TestClient) -> None:
+    told(may, "/api/calls", call="crm-77", q="退到过期的卡")
+    told(may, "/api/calls", call="crm-78")
+    ended = the_call(call_desk, "crm-77").ended_at
+    assert ended is not None
+    assert abs(ended - now()) < NEAR
+    assert the_call(call_desk, "crm-78").ended_at is None
+    event(may, "search", "call-3", q="late")  # a call that the page begins ends none
+    assert the_call(call_desk, "crm-78").ended_at is None
+
+
 def test_a_screen_pop_without_words_is_no_search(call_desk: Desk, may: TestClient) -> None:
     told(may, "/api/calls", call="crm-77")
     assert lines(call_desk, "crm-77") == []

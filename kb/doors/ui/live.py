@@ -49,7 +49,7 @@ def _pop(here: Desk, connection: Connection, given: dict[str, str]) -> None:
     product = here.product(given["product"])
     before = call.find(connection, id)
     if given["call"]:
-        call.begin(connection, me(), id, datetime.now(UTC), product=product, lang=given["lang"][:8])
+        call.pop(connection, me(), id, datetime.now(UTC), product=product, lang=given["lang"][:8])
         if not given["q"]:
             _resume(connection, id)
     st.session_state["pop"] = {"call": given["call"], "product": product, "lang": given["lang"][:8]}
