@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kb import tables
-from kb.calls import bulletins
+from kb.calls import bulletins, call
 from kb.db import Database
 from kb.people.users import Role, User
 from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, sign_in, start, wait_for
@@ -194,6 +194,35 @@ def test_the_next_screen_pop_ends_the_call_before(fresh: Page, context: BrowserC
     expect(fresh.locator("#bar .call-chip")).to_have_count(2)
     ended = {one.id: one.ended_at is not None for one in rows(app, tables.call)}
     assert (ended["CRM-801"], ended[second], ended["CRM-802"]) == (False, True, False)
+
+
+def test_a_screen_pop_is_applied_once_however_often_the_page_is_come_back_to(fresh: Page, app: App) -> None:
+    at = datetime.now(UTC)
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+        call.begin(connection, User("editor", "Editor", Role.EDITOR), "CRM-901", at)
+    fresh.goto(f"{app.url}/?call=CRM-901&q=wifi+keeps+dropping&product=R3000")
+    answered(fresh, "wifi keeps dropping")
+    expect(fresh.locator("#form .trail")).to_be_visible()  # somebody else's until now
+    fresh.keyboard.press("Escape")
+    fresh.keyboard.press("Alt+x")
+    expect(fresh.locator("#bar")).to_have_attribute("data-call", "")
+    sent(fresh)
+    fresh.keyboard.type("earbuds", delay=5)
+    answered(fresh, "earbuds")
+    there_and_back(fresh)
+    answered(fresh, "earbuds")  # what was typed since, not what the CRM brought
+    fresh.wait_for_timeout(600)
+    assert call_of(fresh) != "CRM-901"
+    assert fresh.locator("#about-product").input_value() == ""
+    expect(fresh.locator("#form")).to_be_hidden()
+
+
+def there_and_back(page: Page) -> None:
+    """To the start of the shift and back to the search, as a hand goes."""
+    page.get_by_role("link", name="Today").click()
+    page.get_by_role("heading", name="Today").wait_for()
+    page.get_by_role("link", name="Search").click()
+    page.locator("#q").wait_for()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
@@ -52,8 +53,9 @@ def _pop(here: Desk, connection: Connection, given: dict[str, str]) -> None:
         call.pop(connection, me(), id, datetime.now(UTC), product=product, lang=given["lang"][:8])
         if not given["q"]:
             _resume(connection, id)
-    st.session_state["pop"] = {"call": given["call"], "product": product, "lang": given["lang"][:8]}
-    st.session_state["pop"]["taken"] = before is not None and before.agent != me().id
+    taken = before is not None and before.agent != me().id
+    pop = {"token": uuid4().hex, "call": given["call"], "product": product, "lang": given["lang"][:8], "taken": taken}
+    st.session_state["pop"] = pop  # its token: box and bar are mounted again with it, and apply it once
     st.session_state["question"] = given["q"] or st.session_state["question"]
 
 

@@ -92,7 +92,7 @@ def _finder_data(served: Served, keys: dict[str, list[str]]) -> dict[str, object
         "ui": ui,
         "open": st.session_state["article"],
         "q": st.session_state["question"],
-        "fresh": bool(st.session_state["pop"]),
+        "pop": st.session_state["pop"].get("token", ""),
         "keys": {action: first for action, (first, *_) in keys.items()},
         "token": f"{ui}|{served.opened.manifest.generation}",
     }

@@ -25,7 +25,8 @@ def call_bar(*, data: Mapping[str, Any], on_show: Callable[[], None], on_ended: 
     """Draw the call bar.
 
     data: labels, ui, user, keys (action → keys), calls (held, the current first), mine (promises, bulletins, answered
-    gaps), pop (what a screen-pop asked for), article (id, version, title, twin, sentences; None), products, reasons
+    gaps), pop (what a screen-pop asked for, its `token` new with each; {} for none), article (id, version, title,
+    twin, sentences; None), products, reasons
     When an article is to be shown, `result.show` is its id; when a call has ended, `result.ended` is its id.
     """
     component = st.components.v2.component(

@@ -8,6 +8,8 @@ const TOAST = 8000;
 const OPENING = 3000; // ms in which an article that was opened should be there
 const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "flag", "twin"]);
 const UNDOABLE = 20;
+const POPPED = "firstcall.popped.call"; // the screen-pop that was applied: once, however often the bar is mounted
+const HERE = "firstcall.call"; // the call that this tab is on
 const mounted = new WeakMap();
 
 export default function (component) {
@@ -35,7 +37,8 @@ class Bar {
     this.typed = { q: "" };
     this.typing = { keys: 0 }; // since the last search: how many keys, and `from`, when the first was pressed
     this.calls = new Map(data.calls.map((one) => [one.id, { ...one, begun: Date.parse(one.begun_at), last: Date.now(), known: true }]));
-    this.current = this.first(data);
+    const pop = popped(data.pop);
+    this.current = this.first(data, pop);
     document.documentElement.dataset.firstcallUi = data.ui;
     this.outbox = new Outbox(data.user, (message) => this.sent(message));
     this.hear = (event) => this.heard(event.detail);
@@ -43,16 +46,17 @@ class Bar {
     document.addEventListener("firstcall", this.hear);
     document.addEventListener("keydown", this.press, true);
     this.clock = setInterval(() => this.tick(), 1000);
-    if (data.pop?.taken) setTimeout(() => this.trail(), 300);
+    if (pop?.taken) setTimeout(() => this.trail(), 300);
     this.news = setInterval(() => this.refresh(), NEWS);
   }
 
   // What a screen-pop names, else what this tab was on, else the latest call held.
-  first(data) {
-    const mine = sessionStorage.getItem("firstcall.call");
-    const id = data.pop?.call || (this.calls.has(mine) ? mine : data.calls[0]?.id);
-    if (id && !this.calls.has(id)) this.calls.set(id, { id, begun: Date.now(), last: Date.now(), known: true, product: data.pop.product, lang: data.pop.lang });
-    return id ?? null;
+  first(data, pop) {
+    const mine = sessionStorage.getItem(HERE);
+    const id = pop?.call || (this.calls.has(mine) ? mine : data.calls[0]?.id) || null;
+    if (id && !this.calls.has(id)) this.calls.set(id, { id, begun: Date.now(), last: Date.now(), known: true, product: pop.product, lang: pop.lang });
+    if (id) sessionStorage.setItem(HERE, id);
+    return id;
   }
 
   stop() {
@@ -105,8 +109,8 @@ class Bar {
 
   turn(id) {
     this.current = id;
-    if (id) sessionStorage.setItem("firstcall.call", id);
-    else sessionStorage.removeItem("firstcall.call");
+    if (id) sessionStorage.setItem(HERE, id);
+    else sessionStorage.removeItem(HERE);
     this.context();
     this.draw();
   }
@@ -617,6 +621,13 @@ class Bar {
     node.addEventListener("change", () => this.about({ [name]: node.value }));
     return node;
   }
+}
+
+// The screen-pop, where this tab has not applied it yet.
+function popped(pop) {
+  if (!pop.token || pop.token === sessionStorage.getItem(POPPED)) return null;
+  sessionStorage.setItem(POPPED, pop.token);
+  return pop;
 }
 
 function elapsed(ms) {

@@ -30,7 +30,8 @@ def finder(*, data: Mapping[str, Any], on_open: Callable[[], None]) -> Any:
     """Draw the box.
 
     data: labels, ui (`zh` or `en`), open (article shown), keys (action → the key to show), token (new = ask again),
-          q (text to start with), fresh (True: `q` goes before what this tab remembers)
+          q (text to start with), pop (of the screen-pop that brought `q`, which then goes before what this tab
+          remembers: once; '' for none)
     When an article is opened, `result.open` is `{"article": id, "q": words, "section": heading}`.
     """
     component = st.components.v2.component(

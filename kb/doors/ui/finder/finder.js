@@ -5,6 +5,7 @@ const MOST_PRODUCTS = 3; // named in a row; the article names them all
 const SOON = 14 * 86400e3; // an end nearer than this is said in days
 const RETRY_MS = [300, 1000, 3000];
 const TYPED = "firstcall.typed"; // what stands in the box, kept over a refresh
+const POPPED = "firstcall.popped.finder"; // the screen-pop whose words were in the box: it is applied once
 const states = new WeakMap();
 const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
 
@@ -31,7 +32,9 @@ export default function (component) {
     const first = state.token === undefined;
     state.token = data.token;
     const typed = box.value; // keys may come before this does: what was typed is never replaced
-    if (first && !typed) box.value = data.fresh ? data.q : sessionStorage.getItem(TYPED) ?? data.q;
+    const popped = data.pop && data.pop !== sessionStorage.getItem(POPPED);
+    if (popped) sessionStorage.setItem(POPPED, data.pop);
+    if (first && !typed) box.value = popped ? data.q : sessionStorage.getItem(TYPED) ?? data.q;
     ask(root, state);
     if (first) box.focus();
     if (first && !typed) box.select(); // the next words replace those of before
