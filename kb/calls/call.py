@@ -104,7 +104,7 @@ def _queries(trail: Sequence[Event], *kinds: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(query for query in asked if query))
 
 
-def _lang(lang: str) -> str:
+def checked_lang(lang: str) -> str:
     """The customer's language as a code, '' for none. Raises RequestError for anything else."""
     if lang and not _LANG.match(lang):
         raise RequestError("lang_unknown", lang=lang[:40])
@@ -128,11 +128,11 @@ def begin(
     if before is None:
         _make_room(connection, by, at)
         facts = {"id": id, "agent": by.id, "teams": sorted(by.teams), "begun_at": at, "last_at": at}
-        connection.execute(sa.insert(tables.call).values(**facts, product=product, lang=_lang(lang), tag=tag))
+        connection.execute(sa.insert(tables.call).values(**facts, product=product, lang=checked_lang(lang), tag=tag))
     else:
         _may_read(by, before)
         changed: dict[str, Any] = {"last_at": max(at, before.last_at), "ended_at": None}
-        changed |= {name: value for name, value in (("product", product), ("lang", _lang(lang))) if value}
+        changed |= {name: value for name, value in (("product", product), ("lang", checked_lang(lang))) if value}
         if before.agent != by.id or not before.is_open(at):
             _make_room(connection, by, at)
         if before.agent != by.id:
@@ -186,7 +186,7 @@ def about(
     """
     one = find(connection, checked_id(id)) or begin(connection, by, id, at)
     _must_hold(by, one)
-    given = ("product", product), ("lang", lang if lang is None else _lang(lang))
+    given = ("product", product), ("lang", lang if lang is None else checked_lang(lang))
     changed: dict[str, Any] = {name: value for name, value in given if value is not None}
     changed["last_at"] = max(at, one.last_at)
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**changed))

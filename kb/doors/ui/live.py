@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from kb.doors.call_api import mine
 from kb.doors.ui.frame import me
 from kb.doors.ui.keys import KEYS
 from kb.doors.wiring import Desk, Served
-from kb.errors import KBError
+from kb.errors import KBError, QuestionError, RequestError
 from kb.gaps import gap
 from kb.i18n import explain, sentences
 
@@ -35,28 +36,47 @@ def begin(here: Desk) -> None:
         if name in st.query_params:
             del st.query_params[name]  # read once: no caller's words stay in the address
     try:
-        with here.database.write() as connection:
-            if given["call"] or given["q"]:
-                _pop(here, connection, given)
-            else:
+        if any(given.values()):
+            _pop(here, given)
+        else:
+            with here.database.read() as connection:
                 _resume(connection)
     except KBError as error:
-        st.session_state["refused"].append(explain(str(st.session_state["hl"]), error))
+        _refused(error)
 
 
-def _pop(here: Desk, connection: Connection, given: dict[str, str]) -> None:
-    """What the CRM opened the page for: refused with a phone number in it; without a call id only the words count."""
-    id = call.checked_pop(given["call"] or "q", given["q"])
-    product = here.product(given["product"])
-    before = call.find(connection, id)
+def _refused(error: KBError) -> None:
+    st.session_state["refused"].append(explain(str(st.session_state["hl"]), error))
+
+
+def _pop(here: Desk, given: dict[str, str]) -> None:
+    """What the CRM opened the page for.
+
+    A phone number in it refuses the whole; a product or language that is none costs only itself. Without a call id
+    its words are searched, and its product and language are those of the call that begins next.
+    """
+    id, at = call.checked_pop(given["call"] or "q", given["q"]), datetime.now(UTC)
+    product, lang = _known(here.product, given["product"]), _known(call.checked_lang, given["lang"])
+    st.session_state["question"] = given["q"]
+    taken = False
     if given["call"]:
-        call.pop(connection, me(), id, datetime.now(UTC), product=product, lang=given["lang"][:8])
-        if not given["q"]:
-            _resume(connection, id)
-    taken = before is not None and before.agent != me().id
-    pop = {"token": uuid4().hex, "call": given["call"], "product": product, "lang": given["lang"][:8], "taken": taken}
+        with here.database.write() as connection:
+            before = call.find(connection, id)
+            taken = before is not None and before.agent != me().id
+            call.pop(connection, me(), id, at, product=product, lang=lang)
+            if not given["q"]:
+                _resume(connection, id)
+    pop = {"token": uuid4().hex, "call": given["call"], "product": product, "lang": lang, "taken": taken}
     st.session_state["pop"] = pop  # its token: box and bar are mounted again with it, and apply it once
-    st.session_state["question"] = given["q"] or st.session_state["question"]
+
+
+def _known(check: Callable[[str], str], given: str) -> str:
+    """What a check makes of a value; '' where it refuses it, which is told."""
+    try:
+        return check(given)
+    except (QuestionError, RequestError) as error:
+        _refused(error)
+        return ""
 
 
 def _resume(connection: Connection, id: str = "") -> None:
@@ -78,7 +98,8 @@ def _last(connection: Connection, one: Call) -> dict[str, str]:
 
 
 def bar_data(here: Desk, served: Served, article: Article | None, keys: dict[str, list[str]]) -> dict[str, Any]:
-    """What the call bar is told at every run. A database that fails leaves it without calls, not without keys."""
+    """What the call bar is told at every run. A database that fails leaves it without calls, not without keys, and
+    is told on the page."""
     hl, by, at = str(st.session_state["hl"]), me(), datetime.now(UTC)
     calls: list[dict[str, Any]] = []
     waiting: dict[str, Any] = {"promises": [], "answered": [], "unseen": []}

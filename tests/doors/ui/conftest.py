@@ -44,15 +44,17 @@ def desk(indexed: Path, tmp_path: Path) -> Iterator[wiring.Desk]:
 
 @pytest.fixture
 def look(desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch) -> Look:
-    """`look(page, by, hl)`: the page of this name as this person sees it in this language."""
+    """`look(page, by, hl, **query)`: the page of this name as this person sees it in this language, by this address."""
     monkeypatch.setattr(wiring, "desk", lambda: desk)
     monkeypatch.setattr(users, "everyone", lambda connection: [MAY, PAUL, SUE])
 
-    def opened(page: str, by: User, hl: str = "en") -> AppTest:
+    def opened(page: str, by: User, hl: str = "en", **query: str) -> AppTest:
         for module in (frame, article, live):  # each has the name for itself
             monkeypatch.setattr(module, "me", lambda: by)
         app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
         app.session_state["hl"] = hl
+        for name, value in query.items():
+            app.query_params[name] = value
         app.run()
         assert not app.exception, app.exception
         return app

@@ -50,8 +50,14 @@ class Bar {
     this.news = setInterval(() => this.refresh(), NEWS);
   }
 
-  // What a screen-pop names, else what this tab was on, else the latest call held.
+  // What a screen-pop names, else what this tab was on, else the latest call held. A pop that names no call but what
+  // it is about is of a customer whose call begins with the first search.
   first(data, pop) {
+    if (pop && !pop.call && (pop.product || pop.lang)) {
+      this.waiting = { product: pop.product, lang: pop.lang };
+      sessionStorage.removeItem(HERE);
+      return null;
+    }
     const mine = sessionStorage.getItem(HERE);
     const id = pop?.call || (this.calls.has(mine) ? mine : data.calls[0]?.id) || null;
     if (id && !this.calls.has(id)) this.calls.set(id, { id, begun: Date.now(), last: Date.now(), known: true, product: pop.product, lang: pop.lang });
