@@ -15,7 +15,7 @@ from kb.content.articles import Article, plain
 from kb.db import Connection
 from kb.doors import payload
 from kb.doors.call_api import mine
-from kb.doors.ui.frame import me
+from kb.doors.ui.frame import me, told
 from kb.doors.ui.keys import KEYS
 from kb.doors.wiring import Desk, Served
 from kb.errors import KBError, QuestionError, RequestError
@@ -103,12 +103,9 @@ def bar_data(here: Desk, served: Served, article: Article | None, keys: dict[str
     hl, by, at = str(st.session_state["hl"]), me(), datetime.now(UTC)
     calls: list[dict[str, Any]] = []
     waiting: dict[str, Any] = {"promises": [], "answered": [], "unseen": []}
-    try:
-        with here.database.read() as connection:
-            calls = [payload.of_call(one) | _last(connection, one) for one in call.held(connection, by, at)]
-            waiting = mine(here, connection, by, at)
-    except KBError as error:
-        here.trouble = error
+    with told(), here.database.read() as connection:
+        calls = [payload.of_call(one) | _last(connection, one) for one in call.held(connection, by, at)]
+        waiting = mine(here, connection, by, at)
     return {
         "labels": payload.labels(sentences(hl), "call"),
         "ui": hl,

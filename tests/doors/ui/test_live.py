@@ -86,3 +86,17 @@ def test_a_visit_goes_on_without_writing(look: Look, desk: Desk, monkeypatch: py
 
     monkeypatch.setattr(Database, "write", write)
     assert look("search", MAY).session_state["question"] == "wifi keeps dropping"
+
+
+def test_a_database_that_fails_is_told_on_that_page_and_no_longer_than_it_does(
+    look: Look, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StoreError("store_unusable", problem="disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("kb.doors.ui.live.mine", broken)
+        told = [text for text in texts(look("search", MAY)) if "disk I/O error" in text]
+    assert len(told) == 1
+    assert desk.trouble is None
+    assert not [text for text in texts(look("search", SUE)) if "disk I/O error" in text]
