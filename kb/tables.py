@@ -42,7 +42,9 @@ call = sa.Table(
     sa.Column("product", sa.String(64), nullable=False, default=""),
     sa.Column("lang", sa.String(8), nullable=False, default=""),  # the customer's language
     sa.Column("tag", sa.String(16), nullable=False, default=""),  # '' = a real call; practice, demo, preview, key
+    sa.Column("noticed_at", Moment),  # when its misses were looked for; NULL = not since its latest event
     sa.Index("call_held", "agent", "ended_at"),
+    sa.Index("call_to_notice", "noticed_at", "last_at"),
 )
 
 # What happened on a call, in order. `id` is made by whoever saw it happen, so that sending it twice is once.
@@ -120,7 +122,13 @@ gap = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("article", sa.String(200), nullable=False, default=""),  # what answers it
     sa.Column("closed_at", Moment),
+    sa.Column("into", sa.String(64), nullable=False, default="", server_default=""),  # the gap it was merged into
+    sa.Column("owner", sa.String(64), nullable=False, default="", server_default=""),  # who answers it
+    sa.Column("due_at", Moment),
+    sa.Column("department", sa.String(64), nullable=False, default="", server_default=""),  # whose fault it is
+    sa.Column("tag", sa.String(16), nullable=False, default="", server_default=""),  # as of a call: '' or demo
     sa.Index("gap_by_state", "state", "at"),
+    sa.Index("gap_by_owner", "owner", "due_at"),
 )
 
 # Who met a gap on which call: its recorder and everyone who joined with +1.
@@ -141,6 +149,73 @@ gap_report = sa.Table(
     sa.Column("undone_at", Moment),
     sa.Index("report_of_gap", "gap", "at"),
     sa.Index("report_of_agent", "agent", "told_at"),
+)
+
+# A search that did not find what was asked for, noticed in the journal. `id` is its event's.
+miss = sa.Table(
+    "miss",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("call", sa.String(64), nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False),
+    sa.Column("teams", sa.JSON, nullable=False, default=list),  # of whoever held the call
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("lang", sa.String(8), nullable=False),
+    sa.Column("product", sa.String(64), nullable=False, default=""),
+    sa.Column("seconds", sa.Float, nullable=False),  # spent on it until the next search, the answer or the end
+    sa.Column("signals", sa.JSON, nullable=False),
+    sa.Column("tag", sa.String(16), nullable=False, default=""),
+    sa.Column("gap", sa.String(64), nullable=False, default=""),  # '' until it is joined to one
+    sa.Index("miss_of_gap", "gap", "at"),
+    sa.Index("miss_of_call", "call"),
+    sa.Index("miss_by_time", "at"),
+)
+
+# Two gaps that a person told apart: the machine never joins them. `one` < `other`.
+gap_apart = sa.Table(
+    "gap_apart",
+    metadata,
+    sa.Column("one", sa.String(64), sa.ForeignKey("gap.id"), primary_key=True),
+    sa.Column("other", sa.String(64), sa.ForeignKey("gap.id"), primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+# What was decided about a gap, in order: every move with who, when and why. Nothing in it ever changes.
+gap_move = sa.Table(
+    "gap_move",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("gap", sa.String(64), sa.ForeignKey("gap.id"), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("before", sa.String(16), nullable=False),
+    sa.Column("after", sa.String(16), nullable=False),
+    sa.Column("why", sa.Text, nullable=False, default=""),
+    sa.Column("article", sa.String(200), nullable=False, default=""),
+    sa.Column("owner", sa.String(64), nullable=False, default=""),
+    sa.Column("due_at", Moment),
+    sa.Column("department", sa.String(64), nullable=False, default=""),
+    sa.Index("move_of_gap", "gap", "id"),
+    sa.Index("move_by_time", "at", "after"),
+)
+
+# What is to be told to other systems, until they have it. `id` is the idempotency key.
+webhook = sa.Table(
+    "webhook",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON, as it is signed and sent
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("next_at", Moment, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("sent_at", Moment),
+    sa.Column("given_up_at", Moment),
+    sa.Column("problem", sa.String(200), nullable=False, default=""),
+    sa.Index("webhook_waiting", "sent_at", "next_at"),
 )
 
 # --- around the call -------------------------------------------------------------------------------
@@ -301,9 +376,28 @@ sa.event.listen(audit, "after_create", _append_only)
 
 # --- migrations ------------------------------------------------------------------------------------
 
+
+def grow(connection: sa.Connection) -> None:
+    """Add the tables, columns and indexes of `metadata` that a database does not have yet; take nothing away.
+
+    A column added to a table that was released needs a `server_default`, or may be NULL.
+    """
+    metadata.create_all(connection)
+    found, quoted = sa.inspect(connection), connection.dialect.identifier_preparer
+    for table in metadata.sorted_tables:
+        there = {column["name"] for column in found.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                spec = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {quoted.format_table(table)} ADD COLUMN {spec}")
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+
+
 # Number i (from 1) takes a database from version i - 1 to i. Released ones never change.
 MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     lambda connection: metadata.create_all(connection),
     lambda connection: metadata.create_all(connection, [revision, draft]),
     lambda connection: metadata.create_all(connection, tables=[audit, audit_head]),
+    grow,  # gaps are noticed, joined, moved and told of
 )

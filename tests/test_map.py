@@ -70,8 +70,10 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     ),
     "gaps": (
         "kb.gaps.misses",
-        "kb.gaps.clusters",
         "kb.gaps.gap",
+        "kb.gaps.moves",
+        "kb.gaps.clusters",
+        "kb.gaps.cost",
         "kb.gaps.diagnosis",
         "kb.gaps.replay",
         "kb.gaps.roundtable",

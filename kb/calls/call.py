@@ -131,7 +131,7 @@ def begin(
         connection.execute(sa.insert(tables.call).values(**facts, product=product, lang=checked_lang(lang), tag=tag))
     else:
         _may_read(by, before)
-        changed: dict[str, Any] = {"last_at": max(at, before.last_at), "ended_at": None}
+        changed: dict[str, Any] = {"last_at": max(at, before.last_at), "ended_at": None, "noticed_at": None}
         changed |= {name: value for name, value in (("product", product), ("lang", checked_lang(lang))) if value}
         if before.agent != by.id or not before.is_open(at):
             _make_room(connection, by, at)
@@ -167,7 +167,8 @@ def record(connection: sa.Connection, by: User, id: str, events: Sequence[Event]
     if not _held_then(connection, by, one, at):
         _must_hold(by, one)
     journal.append(connection, by, [replace(event, call=id) for event in events])
-    connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(last_at=max(at, one.last_at)))
+    new = {"last_at": max(at, one.last_at), "noticed_at": None}
+    connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**new))
     return _sure(connection, id)
 
 
@@ -188,7 +189,7 @@ def about(
     _must_hold(by, one)
     given = ("product", product), ("lang", lang if lang is None else checked_lang(lang))
     changed: dict[str, Any] = {name: value for name, value in given if value is not None}
-    changed["last_at"] = max(at, one.last_at)
+    changed |= {"last_at": max(at, one.last_at), "noticed_at": None}
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**changed))
 
 
@@ -206,7 +207,7 @@ def resume(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     _must_hold(by, one)
     if not one.is_open(at):
         _make_room(connection, by, at)
-    again = {"ended_at": None, "last_at": max(at, one.last_at)}
+    again = {"ended_at": None, "last_at": max(at, one.last_at), "noticed_at": None}
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**again))
 
 
@@ -268,7 +269,7 @@ def _make_room(connection: sa.Connection, by: User, at: datetime) -> None:
 
 def _end(connection: sa.Connection, one: Call, at: datetime) -> None:
     over = max(at, one.last_at)
-    connection.execute(sa.update(tables.call).where(tables.call.c.id == one.id).values(ended_at=over))
+    connection.execute(sa.update(tables.call).where(tables.call.c.id == one.id).values(ended_at=over, noticed_at=None))
 
 
 def _held_then(connection: sa.Connection, by: User, one: Call, at: datetime) -> bool:
@@ -280,5 +281,5 @@ def _held_then(connection: sa.Connection, by: User, one: Call, at: datetime) -> 
 
 
 def _call(row: sa.Row[Any]) -> Call:
-    facts = dict(row._mapping)
+    facts = {name: getattr(row, name) for name in Call.__dataclass_fields__}
     return Call(**facts | {"teams": frozenset(facts["teams"])})

@@ -115,6 +115,7 @@ def undo(connection: sa.Connection, by: User, id: str, at: datetime) -> Event:
         raise NotFoundError("event_not_found")
     if found.undone_at is None:
         connection.execute(sa.update(tables.event).where(mine).values(undone_at=at))
+        connection.execute(sa.update(tables.call).where(tables.call.c.id == found.call).values(noticed_at=None))
     return event_of(found)
 
 

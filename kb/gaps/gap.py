@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -20,18 +21,33 @@ from kb.errors import NotFoundError, RequestError
 from kb.masking import mask
 from kb.people.users import Action, User, require
 
-STATES = ("new", "triaged", "assigned", "in_work", "published", "verified", "not_needed", "duplicate", "already_there")
-OPEN = ("new", "triaged", "assigned", "in_work")
+STATES = (
+    *("new", "triaged", "assigned", "in_work", "published", "verified", "not_needed", "duplicate", "already_there"),
+    *("referred", "reopened"),  # to a department, whose fault it is; after it was closed
+)
+OPEN = ("new", "triaged", "assigned", "in_work", "referred", "reopened")
+ANSWERED = ("published", "verified", "already_there")
+SEVERAL = 2  # calls that make a gap nobody recorded worth showing to an agent
 KINDS = ("missing", "wrong", "unclear", "fault")
 MAX_TEXT = 2_000
 SIMILAR = 0.6  # cosine about the base's own middle, from which a gap is shown as the same need (docs/decisions.md)
+
+# The id a gap goes by: that of the one it was merged into, its own where it was not.
+ROOT: sa.ColumnElement[str] = sa.case((tables.gap.c.into == "", tables.gap.c.id), else_=tables.gap.c.into)
 
 Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Gap:
-    """One need. `calls` and `agents` count those who met it; `article` is what answers it, '' while nothing does."""
+    """One need. `calls` and `agents` count those who met it: reported it, or searched for it and missed.
+
+    at:         when it was first recorded or missed
+    article:    what answers it, '' while nothing does
+    owner:      the user who answers it, '' = nobody yet; due_at: until when
+    department: whose fault of product or process it is, '' = nobody's
+    tag:        '' = of real calls, `demo` = of the sample's (settled.md, 2)
+    """
 
     id: str
     at: datetime
@@ -44,6 +60,14 @@ class Gap:
     calls: int
     agents: int
     last_at: datetime
+    owner: str = ""
+    due_at: datetime | None = None
+    department: str = ""
+    tag: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
 
 
 @dataclass(frozen=True)
@@ -126,24 +150,53 @@ def undo(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
         raise NotFoundError("gap_not_found")
 
 
-def open_gaps(connection: sa.Connection) -> tuple[Gap, ...]:
-    """Every gap that somebody reports and nothing answers yet, in the order they came."""
-    return _gaps(connection, tables.gap.c.state.in_(OPEN))
+def open_gaps(connection: sa.Connection, tag: str = "") -> tuple[Gap, ...]:
+    """Every gap that somebody reports or `SEVERAL` calls met and nothing answers yet, in the order they came."""
+    met = _members()
+    known = (sa.func.sum(met.c.reported) > 0) | (sa.func.count(sa.distinct(met.c.call)) >= SEVERAL)
+    return _gaps(connection, tables.gap.c.state.in_(OPEN) & (tables.gap.c.tag == tag), met, known)
+
+
+def every(connection: sa.Connection, by: User, states: Sequence[str] = STATES, tag: str = "") -> tuple[Gap, ...]:
+    """All gaps in one of these states that somebody met, in the order they came. One merged into another is none."""
+    require(by, Action.READ_GAPS)
+    return _gaps(connection, tables.gap.c.state.in_(states) & (tables.gap.c.tag == tag))
 
 
 def find(connection: sa.Connection, id: str) -> Gap | None:
-    """One gap, None where there is none or nobody reports it any more."""
-    return next(iter(_gaps(connection, tables.gap.c.id == id)), None)
+    """The gap of this id, or the one it was merged into; None where there is none or nobody met it."""
+    return next(iter(_gaps(connection, tables.gap.c.id == root(connection, id))), None)
+
+
+def root(connection: sa.Connection, id: str) -> str:
+    """The id of the gap that this one was merged into, its own where it was not; of no gap: the same id."""
+    return connection.scalar(sa.select(ROOT).where(tables.gap.c.id == id)) or id
+
+
+def parts(connection: sa.Connection, id: str) -> tuple[str, ...]:
+    """The id of a gap and of those merged into it: under these its misses and reports stand."""
+    return tuple(sorted(connection.scalars(sa.select(tables.gap.c.id).where(root(connection, id) == ROOT))))
+
+
+def reports(connection: sa.Connection, by: User, id: str) -> tuple[Report, ...]:
+    """What agents said of a gap and of those merged into it, in order, without what they took back."""
+    require(by, Action.READ_GAPS)
+    one = tables.gap_report.c
+    wanted = one.gap.in_(parts(connection, id)) & one.undone_at.is_(None)
+    rows = connection.execute(sa.select(tables.gap_report).where(wanted).order_by(one.at, one.id))
+    return tuple(_report(row) for row in rows)
 
 
 def answered(connection: sa.Connection, by: User) -> tuple[tuple[Gap, Report], ...]:
-    """The gaps this person met that have been answered since, and that they have not seen yet: call back."""
-    one = tables.gap_report.c
-    mine = (one.agent == by.id) & one.undone_at.is_(None) & one.told_at.is_(None)
-    reports = [Report(**row._mapping) for row in connection.execute(sa.select(tables.gap_report).where(mine))]
-    closed = tables.gap.c.state.in_(("published", "verified")) & tables.gap.c.id.in_({r.gap for r in reports})
-    gaps = {gap.id: gap for gap in _gaps(connection, closed)}
-    return tuple((gaps[report.gap], report) for report in sorted(reports, key=lambda r: r.at) if report.gap in gaps)
+    """The gaps this person reported that an article answers since, and that they have not seen yet: call back."""
+    one, gap = tables.gap_report, tables.gap
+    mine = (one.c.agent == by.id) & one.c.undone_at.is_(None)
+    asked = sa.select(one, ROOT.label("root")).join(gap, gap.c.id == one.c.gap).where(mine)
+    rows = connection.execute(asked.order_by(one.c.at)).all()
+    found = gap.c.state.in_(ANSWERED) & (gap.c.article != "") & gap.c.id.in_({row.root for row in rows})
+    gaps = {one.id: one for one in _gaps(connection, found)} if rows else {}
+    pairs = ((gaps[row.root], _report(row)) for row in rows if row.root in gaps)
+    return tuple((one, report) for one, report in pairs if not _has_heard(report, one))
 
 
 def told(connection: sa.Connection, by: User, report: str, at: datetime) -> None:
@@ -153,21 +206,43 @@ def told(connection: sa.Connection, by: User, report: str, at: datetime) -> None
     connection.execute(sa.update(tables.gap_report).where(mine).values(told_at=at))
 
 
-def _gaps(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> tuple[Gap, ...]:
-    one, report = tables.gap, tables.gap_report
-    counted = (
-        sa.select(
-            one,
-            sa.func.count(sa.distinct(report.c.call)).label("calls"),
-            sa.func.count(sa.distinct(report.c.agent)).label("agents"),
-            sa.func.max(report.c.at).label("last_at"),
-        )
-        .join(report, report.c.gap == one.c.id)
-        .where(report.c.undone_at.is_(None), wanted)
-        .group_by(*one.c)
-        .order_by(one.c.at, one.c.id)
-    )
-    return tuple(Gap(**row._mapping) for row in connection.execute(counted))
+def _members() -> sa.Subquery:
+    """Who met which gap: (gap, call, agent, at, reported), a row a report and a row a miss."""
+    report, miss = tables.gap_report.c, tables.miss.c
+    reported = sa.select(report.gap, report.call, report.agent, report.at, sa.literal(1).label("reported"))
+    missed = sa.select(miss.gap, miss.call, miss.agent, miss.at, sa.literal(0).label("reported"))
+    both = sa.union_all(reported.where(report.undone_at.is_(None)), missed.where(miss.gap != "")).subquery()
+    part = sa.select(ROOT.label("root"), *(c for c in both.c if c.name != "gap"))
+    return part.join(both, both.c.gap == tables.gap.c.id).subquery()
+
+
+def _gaps(
+    connection: sa.Connection,
+    wanted: sa.ColumnElement[bool],
+    met: sa.Subquery | None = None,
+    having: sa.ColumnElement[bool] | None = None,
+) -> tuple[Gap, ...]:
+    one, met = tables.gap, _members() if met is None else met
+    counts = {
+        "calls": sa.func.count(sa.distinct(met.c.call)),
+        "agents": sa.func.count(sa.distinct(met.c.agent)),
+        "last_at": sa.func.max(met.c.at),
+    }
+    own = [column for column in one.c if column.name in Gap.__dataclass_fields__]
+    counted = sa.select(*own, *(number.label(name) for name, number in counts.items()))
+    counted = counted.join(met, met.c.root == one.c.id).where(one.c.into == "", wanted).group_by(*own)
+    counted = counted if having is None else counted.having(having)
+    return tuple(Gap(**row._mapping) for row in connection.execute(counted.order_by(one.c.at, one.c.id)))
+
+
+def _has_heard(report: Report, one: Gap) -> bool:
+    """Whether this agent has seen this answer; one given after the gap was reopened is another."""
+    told = report.told_at
+    return told is not None and (one.closed_at is None or told >= one.closed_at)
+
+
+def _report(row: sa.Row[Any]) -> Report:
+    return Report(**{name: getattr(row, name) for name in Report.__dataclass_fields__})
 
 
 def _known(connection: sa.Connection, table: sa.Table, id: str) -> bool:

@@ -41,6 +41,12 @@ class Action(StrEnum):
     WRITE_ARTICLE = "write_article"  # one in work
     EDIT_ARTICLE = "edit_article"  # one that agents see, labelled not validated; take one out of use
     PUBLISH_ARTICLE = "publish_article"  # a validated one, and what customers are told word for word
+    READ_GAPS = "read_gaps"  # what was asked and not found, and what it costs
+    SORT_GAPS = "sort_gaps"  # triage, merge, split, close, reopen, refer to a department
+    ASSIGN_GAP = "assign_gap"  # give it to somebody, with a date
+    WORK_ON_GAP = "work_on_gap"  # take it into work, publish its answer
+    NOTICE_GAPS = "notice_gaps"  # the machine's part: find misses, join them to gaps
+    VERIFY_GAP = "verify_gap"  # the machine's part: its own questions find the answer, or no longer do
     CHANGE_PASSWORD = "change_password"
     MANAGE_USERS = "manage_users"  # add, change, disable, enable, unlock
     READ_AUDIT = "read_audit"
@@ -83,10 +89,18 @@ _EDITOR = _AGENT | {
     Action.EDIT_ARTICLE: Reach.ALL,
     Action.PUBLISH_ARTICLE: Reach.ALL,
     Action.SEE_INSIGHTS: Reach.ALL,
+    Action.READ_GAPS: Reach.ALL,
+    Action.SORT_GAPS: Reach.ALL,
+    Action.ASSIGN_GAP: Reach.OWN,  # takes one
+    Action.WORK_ON_GAP: Reach.OWN,
 }
 _SUPERVISOR = _AGENT | {
     Action.SEE_INSIGHTS: Reach.ALL,
     Action.READ_CALL: Reach.ALL,
+    Action.READ_GAPS: Reach.ALL,
+    Action.SORT_GAPS: Reach.ALL,
+    Action.ASSIGN_GAP: Reach.ALL,
+    Action.WORK_ON_GAP: Reach.ALL,
     Action.POST_BULLETIN: Reach.ALL,
     Action.SEE_WHO_SAW: Reach.ALL,
     Action.COACH: Reach.TEAM,
@@ -96,6 +110,8 @@ _ADMIN = (
     _EDITOR
     | _SUPERVISOR
     | {
+        Action.NOTICE_GAPS: Reach.ALL,
+        Action.VERIFY_GAP: Reach.ALL,
         Action.CHANGE_PASSWORD: Reach.ALL,
         Action.MANAGE_USERS: Reach.ALL,
         Action.READ_AUDIT: Reach.ALL,
