@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from kb import tables, text
 from kb.calls.bulletins import SAY_MOST, TITLE_MOST, Notice
-from kb.gaps.gap import OPEN, ROOT, Gap, every
+from kb.gaps.gap import OPEN, Gap, every, goes_by
 from kb.i18n import say
 from kb.people.users import Action, User, require
 
@@ -205,10 +205,10 @@ def _met(connection: sa.Connection, since: datetime, until: datetime, tag: str, 
     """Every miss and report in [since, until), under the id its gap goes by now."""
     gap, miss, report, call = tables.gap, tables.miss, tables.gap_report, tables.call
     then = ((one.c.at >= since) & (one.c.at < until) for one in (miss, report))
-    missed = sa.select(ROOT, miss.c.call, miss.c.agent, miss.c.at, miss.c.seconds, miss.c.question, miss.c.teams)
+    missed = sa.select(goes_by, miss.c.call, miss.c.agent, miss.c.at, miss.c.seconds, miss.c.question, miss.c.teams)
     missed = missed.join(gap, gap.c.id == miss.c.gap).where(gap.c.tag == tag, next(then))
     nothing = sa.literal(0.0)
-    reported = sa.select(ROOT, report.c.call, report.c.agent, report.c.at, nothing, report.c.question, call.c.teams)
+    reported = sa.select(goes_by, report.c.call, report.c.agent, report.c.at, nothing, report.c.question, call.c.teams)
     reported = reported.join(gap, gap.c.id == report.c.gap).outerjoin(call, call.c.id == report.c.call)
     reported = reported.where(gap.c.tag == tag, report.c.undone_at.is_(None), next(then))
     rows = [*connection.execute(missed), *connection.execute(reported)]

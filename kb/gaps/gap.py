@@ -33,7 +33,7 @@ MAX_TEXT = 2_000
 SIMILAR = 0.6  # cosine about the base's own middle, from which a gap is shown as the same need (docs/decisions.md)
 
 # The id a gap goes by: that of the one it was merged into, its own where it was not.
-ROOT: sa.ColumnElement[str] = sa.case((tables.gap.c.into == "", tables.gap.c.id), else_=tables.gap.c.into)
+goes_by: sa.ColumnElement[str] = sa.case((tables.gap.c.into == "", tables.gap.c.id), else_=tables.gap.c.into)
 
 Vector = NDArray[np.float32]
 
@@ -170,12 +170,12 @@ def find(connection: sa.Connection, id: str) -> Gap | None:
 
 def root(connection: sa.Connection, id: str) -> str:
     """The id of the gap that this one was merged into, its own where it was not; of no gap: the same id."""
-    return connection.scalar(sa.select(ROOT).where(tables.gap.c.id == id)) or id
+    return connection.scalar(sa.select(goes_by).where(tables.gap.c.id == id)) or id
 
 
 def parts(connection: sa.Connection, id: str) -> tuple[str, ...]:
     """The id of a gap and of those merged into it: under these its misses and reports stand."""
-    return tuple(sorted(connection.scalars(sa.select(tables.gap.c.id).where(root(connection, id) == ROOT))))
+    return tuple(sorted(connection.scalars(sa.select(tables.gap.c.id).where(goes_by == root(connection, id)))))
 
 
 def reports(connection: sa.Connection, by: User, id: str) -> tuple[Report, ...]:
@@ -191,7 +191,7 @@ def answered(connection: sa.Connection, by: User) -> tuple[tuple[Gap, Report], .
     """The gaps this person reported that an article answers since, and that they have not seen yet: call back."""
     one, gap = tables.gap_report, tables.gap
     mine = (one.c.agent == by.id) & one.c.undone_at.is_(None)
-    asked = sa.select(one, ROOT.label("root")).join(gap, gap.c.id == one.c.gap).where(mine)
+    asked = sa.select(one, goes_by.label("root")).join(gap, gap.c.id == one.c.gap).where(mine)
     rows = connection.execute(asked.order_by(one.c.at)).all()
     found = gap.c.state.in_(ANSWERED) & (gap.c.article != "") & gap.c.id.in_({row.root for row in rows})
     gaps = {one.id: one for one in _gaps(connection, found)} if rows else {}
@@ -212,7 +212,7 @@ def _members() -> sa.Subquery:
     reported = sa.select(report.gap, report.call, report.agent, report.at, sa.literal(1).label("reported"))
     missed = sa.select(miss.gap, miss.call, miss.agent, miss.at, sa.literal(0).label("reported"))
     both = sa.union_all(reported.where(report.undone_at.is_(None)), missed.where(miss.gap != "")).subquery()
-    part = sa.select(ROOT.label("root"), *(c for c in both.c if c.name != "gap"))
+    part = sa.select(goes_by.label("root"), *(c for c in both.c if c.name != "gap"))
     return part.join(both, both.c.gap == tables.gap.c.id).subquery()
 
 
