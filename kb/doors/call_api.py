@@ -86,7 +86,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         route("/api/calls/{id}/end", {}, lambda c, a: call.end(c, a.by, a.call, a.at)),
         route("/api/calls/{id}/resume", {}, lambda c, a: call.resume(c, a.by, a.call, a.at)),
         route("/api/calls/{id}/summary", {}, summary, reads=True),
-        route("/api/mine", {}, lambda c, a: mine(desk, c, a.by, a.at), reads=True),
+        route("/api/mine", {}, lambda c, a: mine(desk, c, a.by, a.at) | {"calls": _held(c, a)}, reads=True),
         route("/api/undo", {"id": str}, lambda c, a: _undo(c, a)),
         route("/api/gaps", {**texts, "gap": str, "q": str, "product": str}, lambda c, a: _record_gap(desk, c, a)),
         route("/api/gaps/{id}/join", {**texts, "q": str}, _join_gap),
@@ -117,6 +117,11 @@ def mine(desk: Desk, connection: Connection, by: User, at: datetime) -> dict[str
     return payload.of_mine(
         promises.due(connection, by, until), gap.answered(connection, by), bulletins.unseen(connection, by, at)
     )
+
+
+def _held(connection: Connection, asked: Asked) -> list[str]:
+    """The ids of the calls that this person is on."""
+    return [one.id for one in call.held(connection, asked.by, asked.at)]
 
 
 SAID_LATER = ("kind", "words", "answered", "suggestion")

@@ -262,6 +262,55 @@ def test_two_calls_are_held_and_changed_by_a_key(fresh: Page, app: App) -> None:
     assert rows(app, tables.call, id=first)[0].ended_at is None
 
 
+@pytest.fixture
+def timed(fresh: Page) -> Page:
+    """The page with a clock that the test turns."""
+    fresh.clock.install()
+    fresh.reload()
+    fresh.locator("#bar[data-call]").wait_for(state="attached")
+    wait_for(lambda: focused(fresh) == "q", 10, "the box has the focus")
+    return fresh
+
+
+def test_news_are_asked_for_only_while_somebody_is_there(timed: Page) -> None:
+    asked: list[str] = []
+    timed.on("request", lambda request: asked.append(request.url) if request.url.endswith("/api/mine") else None)
+    timed.clock.fast_forward(31_000)
+    wait_for(lambda: len(asked) == 1, 5, "they are asked for")
+    timed.clock.fast_forward(16 * 60_000)
+    for _ in range(3):
+        timed.clock.fast_forward(31_000)
+    timed.wait_for_timeout(500)
+    assert len(asked) == 1
+    timed.keyboard.press("a")
+    wait_for(lambda: len(asked) == 2, 5, "they are asked for at the next key")
+    timed.clock.fast_forward(31_000)
+    wait_for(lambda: len(asked) == 3, 5, "and from then on")
+
+
+def test_a_call_that_was_ended_elsewhere_leaves_the_bar_once_everything_is_sent(timed: Page, app: App) -> None:
+    ask(timed, "price protection after double 11")
+    timed.keyboard.press("Enter")
+    expect(timed.locator("#text")).to_be_visible()
+    sent(timed)
+    one = call_of(timed)
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+        connection.execute(sa.update(tables.call).values(ended_at=tables.call.c.last_at))
+    timed.route("**/api/calls/**", lambda route: route.abort())
+    timed.keyboard.press("Alt+a")
+    with timed.expect_response("**/api/mine"):
+        timed.clock.fast_forward(31_000)
+    timed.wait_for_timeout(300)
+    assert call_of(timed) == one
+    timed.unroute("**/api/calls/**")
+    timed.clock.fast_forward(11_000)  # it tries again
+    sent(timed)
+    assert [event.kind for event in rows(app, tables.event, call=one, kind="solved")] == ["solved"]
+    timed.clock.fast_forward(31_000)
+    expect(timed.locator("#bar")).to_have_attribute("data-call", "")
+    expect(timed.locator("#bar .call-chip")).to_have_count(0)
+
+
 def test_a_promise_is_made_listed_and_kept_by_keys(fresh: Page, app: App) -> None:
     ask(fresh, "smart lock battery")
     fresh.keyboard.press("Alt+p")

@@ -425,6 +425,17 @@ def test_mine_are_the_promises_due_on_the_sites_day(call_desk: Desk, may: TestCl
     assert told(bo, "/api/mine")["promises"] == []
 
 
+def test_mine_are_the_calls_that_i_am_on(call_desk: Desk, may: TestClient, bo: TestClient) -> None:
+    assert told(may, "/api/mine")["calls"] == []
+    event(may, "search", "call-1", q="one")
+    event(bo, "open", "call-2", article="late-en")
+    told(may, "/api/calls/call-3/about", lang="zh")
+    assert told(may, "/api/mine")["calls"] == ["call-3", "call-1"]
+    told(bo, "/api/calls", call="call-1")  # taken over
+    told(may, "/api/calls/call-3/end")
+    assert (told(may, "/api/mine")["calls"], told(bo, "/api/mine")["calls"]) == ([], ["call-1"])
+
+
 def test_a_due_time_without_a_zone_is_in_the_sites(call_desk: Desk, may: TestClient) -> None:
     told(may, "/api/promises", id="p-1", call="call-1", what="x", due="2099-11-22T10:30")
     assert promised(call_desk)[0].due_at == datetime(2099, 11, 22, 2, 30, tzinfo=UTC)

@@ -3,11 +3,12 @@
 
 const REST = 1500; // ms after which what stands in the box is a search and no longer a keystroke
 const IDLE = 15 * 60 * 1000;
-const NEWS = 30 * 1000; // how often a new bulletin or an answered gap is asked for
+const NEWS = 30 * 1000; // how often a new bulletin or an answered gap is asked for, while somebody is there
 const TOAST = 8000;
 const OPENING = 3000; // ms in which an article that was opened should be there
 const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "flag", "twin"]);
 const UNDOABLE = 20;
+const STIR = ["keydown", "pointerdown"]; // what shows that somebody is there
 const POPPED = "firstcall.popped.call"; // the screen-pop that was applied: once, however often the bar is mounted
 const HERE = "firstcall.call"; // the call that this tab is on
 const mounted = new WeakMap();
@@ -45,9 +46,12 @@ class Bar {
     this.press = (event) => this.pressed(event);
     document.addEventListener("firstcall", this.hear);
     document.addEventListener("keydown", this.press, true);
+    this.active = Date.now();
+    this.stir = () => this.stirred();
+    for (const type of STIR) document.addEventListener(type, this.stir, true);
     this.clock = setInterval(() => this.tick(), 1000);
     if (pop?.taken) setTimeout(() => this.trail(), 300);
-    this.news = setInterval(() => this.refresh(), NEWS);
+    this.news = setInterval(() => Date.now() - this.active < IDLE && this.refresh(), NEWS);
   }
 
   // What a screen-pop names, else what this tab was on, else the latest call held. A pop that names no call but what
@@ -68,6 +72,7 @@ class Bar {
   stop() {
     document.removeEventListener("firstcall", this.hear);
     document.removeEventListener("keydown", this.press, true);
+    for (const type of STIR) document.removeEventListener(type, this.stir, true);
     clearInterval(this.clock);
     clearInterval(this.news);
     clearTimeout(this.rest);
@@ -504,12 +509,29 @@ class Bar {
     tell({ type: "focus" });
   }
 
+  // Whoever comes back after a while reads the news at once. Nobody there asks for none: asking keeps a session alive.
+  stirred() {
+    const away = Date.now() - this.active >= IDLE;
+    this.active = Date.now();
+    if (away) this.refresh();
+  }
+
   async refresh() {
+    const puts = this.outbox.items.length ? null : this.outbox.puts;
     try {
       const answer = await post("/api/mine", {});
-      if (answer.ok) this.mine = { promises: answer.promises, answered: answer.answered, unseen: answer.unseen };
+      if (answer.ok) {
+        this.mine = { promises: answer.promises, answered: answer.answered, unseen: answer.unseen };
+        if (puts === this.outbox.puts) this.forget(answer.calls); // nothing was on its way meanwhile
+      }
       this.draw();
     } catch { /* at the next chance */ }
+  }
+
+  // Calls that were ended or taken elsewhere, or fell silent, are no longer this person's.
+  forget(held) {
+    for (const [id, one] of this.calls) if (one.known && !held.includes(id)) this.calls.delete(id);
+    if (this.current && !this.calls.has(this.current)) this.turn(null);
   }
 
   sent(message) {

@@ -12,6 +12,7 @@ class Outbox {
     this.changed = changed;
     this.items = this.read(this.prefix + this.tab);
     this.failures = 0;
+    this.puts = 0;
     this.adopt();
     this.beat = setInterval(() => { if (this.items.length) { this.write(); this.adopt(); } }, ALIVE / 4);
     this.online = () => this.flush();
@@ -56,6 +57,7 @@ class Outbox {
   put(path, body, done) {
     const item = { path, body, at: Date.now(), n: newId("n") };
     this.items.push(item);
+    this.puts += 1;
     if (done) (this.done ??= new Map()).set(item.n, done);
     this.write();
     this.changed();
