@@ -421,10 +421,12 @@ def test_the_reader_of_labels_finds_them_in_every_script_and_however_they_are_co
         "due_three_days",
         "reason_jargon",
         "said_helped",
+        "said_unsolved",
+        "do_unsolved",
         "key_clear",  # labels[["key_move", "key_open", "key_clear"][at]]
     }
     assert labels("finder") >= {"missing", "notice_holding", "placeholder"}
-    assert labels("say") >= {"solved", "helped", "flag", "none"}
+    assert labels("say") >= {"solved", "helped", "unsolved", "flag", "none"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

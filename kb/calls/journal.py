@@ -21,8 +21,9 @@ from kb.errors import NotFoundError, RequestError
 from kb.masking import mask
 from kb.people.users import Action, User, require
 
-KINDS = ("search", "open", "copy", "solved", "helped", "unsolved", "gap", "join", "flag", "promise", "taken", "end")
+KINDS = ("search", "open", "copy", "solved", "helped", "unsolved", "gap", "join", "flag", "promise", "taken")
 SAID = ("open", "copy", "solved", "helped")  # events that tell what a caller was or may have been told
+OF_ARTICLE = (*SAID, "unsolved")  # events that name the article and the version that was on the page
 MAX_ID = 64
 MAX_QUERY = 2_000
 MAX_SECONDS = 30 * 60  # between two events: more is a break, not work
@@ -35,7 +36,8 @@ class Event:
 
     detail: `search` has `verdict`, `hits` (how many), `complete` (False: the encoder had no part in it), `keys`
             (how many were pressed for it) and `since` (milliseconds from the first of them);
-            `open` and `solved` have `rank` from 1; `copy` has `said`, the sentence as copied
+            `open`, `solved`, `helped` and `unsolved` (the article did not help) have `rank` from 1;
+            `copy` has `said`, the sentence as copied
     """
 
     id: str

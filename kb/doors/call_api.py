@@ -143,7 +143,10 @@ EVENT_KINDS: Mapping[str, type] = {
 }
 DETAILS = ("rank", "verdict", "hits", "complete", "said", "keys", "since")
 COUNTED = ("rank", "hits", "keys", "since")
-TOLD = ("search", *journal.SAID)  # kinds of event that a page tells as such; the others come with what they are about
+TOLD = (
+    "search",
+    *journal.OF_ARTICLE,
+)  # kinds of event that a page tells as such; the others come with what they are about
 MOST_COUNTED = 1_000_000
 _ACTION = re.compile(r"[a-z_]{1,20}\Z")
 _KEY = re.compile(r"(?:(?:Ctrl|Alt|Meta|Shift)\+){0,4}(?:.|[A-Z][A-Za-z]{1,24}|F[0-9]{1,2})\Z")  # Alt+C, F8, ArrowUp
@@ -160,7 +163,7 @@ def _event(desk: Desk, connection: Connection, asked: Asked, one: object, place:
     if kind not in TOLD:
         raise RequestError("event_unknown", kind=kind[:40])
     article, version = "", ""
-    if kind in journal.SAID:
+    if kind in journal.OF_ARTICLE:
         article, version = _article(desk, connection, asked.by, one.get("article", ""), one.get("version", ""))
     return Event(
         id=one.get("id", ""),

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.browser
 
 ASKED = {"en": "refund to an expired card", "zh": "退款多久到账"}
 ARTICLE = {"en": "refund-expired-card-en", "zh": "refund-times-zh"}
+UNSOLVED = {"en": "Not solved by", "zh": "未解决："}
 SOLVED = {"en": "Solved by", "zh": "已解决："}
 UNDONE = {"en": "Undone:", "zh": "已撤销："}
 UNANSWERED = {"en": "can I feed goldfish with the air fryer crumbs", "zh": "金鱼可以吃空气炸锅的碎屑吗"}
@@ -101,6 +102,33 @@ def test_type_open_copy_solved_undo(fresh: Page, app: App, lang: str) -> None:
     sent(page)
     assert rows(app, tables.event, id=event.id)[0].undone_at is not None
     assert focused(page) == "q"
+
+
+def test_an_article_that_did_not_solve_it_is_told_by_one_key_and_taken_back(fresh: Page, app: App, lang: str) -> None:
+    in_language(fresh, lang, app.url)
+    ask(fresh, ASKED[lang])
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#unsolved")).to_have_text({"en": "Not solvedAlt+0", "zh": "未解决Alt+0"}[lang])
+    fresh.keyboard.press("Alt+0")
+    expect(fresh.locator("#toast")).to_contain_text(UNSOLVED[lang])
+    sent(fresh)
+    (event,) = rows(app, tables.event, call=call_of(fresh), kind="unsolved")
+    (opened,) = rows(app, tables.event, call=call_of(fresh), kind="open")
+    assert (event.article, event.query, event.detail, event.undone_at) == (
+        ARTICLE[lang],
+        ASKED[lang],
+        {"rank": 1},
+        None,
+    )
+    assert (event.version, len(event.version)) == (opened.version, 64)
+    fresh.keyboard.press("Alt+z")
+    expect(fresh.locator("#toast")).to_contain_text(UNDONE[lang])
+    sent(fresh)
+    assert rows(app, tables.event, id=event.id)[0].undone_at is not None
+    fresh.keyboard.press("Escape")
+    fresh.keyboard.press("?")
+    row = fresh.locator("#sheet tr", has_text={"en": "This did not solve it", "zh": "这篇没有解决问题"}[lang])
+    expect(row.locator("kbd")).to_have_text("Alt+0")
 
 
 def test_a_search_is_written_once_however_it_was_typed(fresh: Page, app: App) -> None:

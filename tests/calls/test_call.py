@@ -450,6 +450,13 @@ def test_what_was_taken_back_was_not_told_and_not_asked() -> None:
     assert questions(trail) == ("退款",)
 
 
+def test_an_article_that_did_not_help_was_told_only_if_it_was_said() -> None:
+    unsolved = event("unsolved", at=NOON + SECOND, article="a", version="v1")
+    assert told([event("open", article="a", version="v1"), unsolved]) == ()
+    copied = event("copy", article="a", version="v1", detail={"said": "Seven days."})
+    assert told([copied, unsolved]) == (Told("a", "v1", "may", NOON, "Seven days.", solved=False),)
+
+
 def test_a_question_is_told_once_in_its_order() -> None:
     trail = [event("search", query=query) for query in ("退款", "refund", "", "退款", "红灯")]
     assert questions([*trail, event("gap", query="not searched")]) == ("退款", "refund", "红灯")

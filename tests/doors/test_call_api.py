@@ -320,7 +320,7 @@ def test_what_was_told_from_an_article_that_left_the_base_is_still_known(call_de
     )
 
 
-@pytest.mark.parametrize("kind", ["open", "copy", "solved", "helped"])
+@pytest.mark.parametrize("kind", ["open", "copy", "solved", "helped", "unsolved"])
 @pytest.mark.parametrize("article", ["", "no-such-article", "draft-zh", "secret-en", PHONE])
 def test_nothing_is_told_from_an_article_that_one_may_not_see(
     call_desk: Desk, may: TestClient, kind: str, article: str
@@ -554,7 +554,18 @@ def undo_all(may: TestClient, *ids: str) -> None:
         assert told(may, "/api/undo", id=id) == {"ok": True}
 
 
-@pytest.mark.parametrize("kind", ["solved", "helped"])
+def test_an_article_that_did_not_solve_it_is_written_with_its_version(call_desk: Desk, may: TestClient) -> None:
+    article = call_desk.read("late-en", MAY)
+    assert article is not None
+    event(may, "unsolved", article="late-en", q="where is it", rank=2)
+    (one,) = trail(call_desk)
+    assert (one.kind, one.article, one.version, one.query) == ("unsolved", "late-en", article.version, "where is it")
+    assert one.detail == {"rank": 2}
+    summary = told(may, "/api/calls/call-1/summary")["text"]
+    assert "late-en" not in summary  # it is not what the caller was told
+
+
+@pytest.mark.parametrize("kind", ["solved", "helped", "unsolved"])
 def test_a_mark_is_undone(call_desk: Desk, may: TestClient, kind: str) -> None:
     event(may, kind, article="late-en")
     undo_all(may, f"e-{kind}")

@@ -22,6 +22,7 @@ ICONS = {
     "copy": ":material/content_copy:",
     "solved": ":material/check_circle:",
     "helped": ":material/thumb_up:",
+    "unsolved": ":material/thumb_down:",
     "gap": ":material/add_circle:",
     "join": ":material/exposure_plus_1:",
     "flag": ":material/flag:",

@@ -14,6 +14,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "copy": ("Alt+C",),
     "solved": ("Alt+A", "Alt+S"),
     "helped": ("Alt+Y",),
+    "unsolved": ("Alt+0",),  # 1 to 9 change the tab on Linux
     "gap": ("Alt+N",),
     "join": ("Alt+J",),
     "flag": ("Alt+G",),

@@ -11,7 +11,11 @@ from kb.doors.ui.keys import KEYS, bindings
 
 # Taken by a browser's menus or its address line somewhere: not to be the first key of anything.
 BROWSER_LETTERS = "DFEVSBTH"
-BROWSER_KEYS = {f"Ctrl+{letter}" for letter in "TWNRQLPSFHJDUO"} | {"F1", "F3", "F5", "F6", "F11", "F12", "Alt+F4"}
+BROWSER_KEYS = (
+    {f"Ctrl+{letter}" for letter in "TWNRQLPSFHJDUO"}
+    | {f"{held}+{tab}" for held in ("Alt", "Ctrl") for tab in range(1, 10)}
+    | {"F1", "F3", "F5", "F6", "F11", "F12", "Alt+F4", "Ctrl+0"}
+)
 
 
 def test_no_two_actions_share_a_key() -> None:
@@ -29,7 +33,7 @@ def test_no_key_at_all_is_one_a_page_never_gets() -> None:
 
 
 def test_every_key_is_one_that_can_be_pressed_while_typing_or_a_sign() -> None:
-    assert [key for keys in KEYS.values() for key in keys if not re.fullmatch(r"(Alt|Ctrl)\+[A-Z]|[/?]", key)] == []
+    assert [key for keys in KEYS.values() for key in keys if not re.fullmatch(r"(Alt|Ctrl)\+[A-Z0]|[/?]", key)] == []
 
 
 def test_without_a_choice_every_action_has_its_usual_keys() -> None:

@@ -6,7 +6,7 @@ const IDLE = 15 * 60 * 1000;
 const NEWS = 30 * 1000; // how often a new bulletin or an answered gap is asked for, while somebody is there
 const TOAST = 8000;
 const OPENING = 3000; // ms in which an article that was opened should be there
-const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "flag", "twin"]);
+const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "unsolved", "flag", "twin"]);
 const UNDOABLE = 20;
 const STIR = ["keydown", "pointerdown"]; // what shows that somebody is there
 const POPPED = "firstcall.popped.call"; // the screen-pop that was applied: once, however often the bar is mounted
@@ -266,6 +266,7 @@ class Bar {
       dates: () => this.dates(),
       solved: () => this.used("solved"),
       helped: () => this.used("helped"),
+      unsolved: () => this.used("unsolved"),
       gap: () => this.gap(),
       join: () => this.join(this.typed.gaps?.[0]?.id),
       flag: () => (article ? this.open("flag", article) : this.toast(this.labels.open_first)),

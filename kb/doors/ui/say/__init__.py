@@ -23,6 +23,7 @@ HTML = """
 <div class="actions">
   <button id="solved" type="button" class="primary"><span></span><kbd></kbd></button>
   <button id="helped" type="button"><span></span><kbd></kbd></button>
+  <button id="unsolved" type="button"><span></span><kbd></kbd></button>
   <button id="flag" type="button"><span></span><kbd></kbd></button>
 </div>
 """

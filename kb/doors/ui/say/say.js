@@ -1,6 +1,6 @@
 // The sentence to say. What is copied is exactly what is shown; an open slot is never copied.
 
-const ACTIONS = ["solved", "helped", "flag"];
+const ACTIONS = ["solved", "helped", "unsolved", "flag"];
 const states = new WeakMap();
 const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
 
