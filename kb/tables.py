@@ -293,9 +293,24 @@ attempt = sa.Table(
     "attempt",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("who", sa.String(64), nullable=False),  # sha256 of name and address: a mistyped password is no name
+    sa.Column("who", sa.String(64), nullable=False),  # sha256 of the name: a mistyped password is no name
+    sa.Column(
+        "place", sa.String(64), nullable=False, server_default=""
+    ),  # sha256 of name and address, or of a known browser's token
+    sa.Column(
+        "known", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # from a browser that this person has signed in with
     sa.Column("at", Moment, nullable=False),
     sa.Index("attempt_of", "who", "at"),
+)
+
+# Browsers that a person has signed in with: somebody else's guessing does not lock them out there.
+device = sa.Table(
+    "device",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),  # sha256 of the browser's token
+    sa.Column("user", sa.String(64), primary_key=True),
+    sa.Column("seen_at", Moment, nullable=False),
 )
 
 # What a person chose for themselves: their keys, when they last looked at the start-of-shift view.
@@ -400,4 +415,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     lambda connection: metadata.create_all(connection, [revision, draft]),
     lambda connection: metadata.create_all(connection, tables=[audit, audit_head]),
     grow,  # gaps are noticed, joined, moved and told of
+    grow,  # tries are counted by place, browsers are known
 )

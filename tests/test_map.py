@@ -100,6 +100,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.care.demo",
     ),
     "desk": (
+        "kb.doors.limits",
         "kb.doors.presence",
         "kb.doors.floor",
         "kb.doors.wiring",

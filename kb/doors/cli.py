@@ -198,6 +198,7 @@ def _spans(text: str) -> dict[str, Any]:
 
 # --- serve ---------------------------------------------------------------------------------------
 
+MAX_MESSAGE = 4 * 2**20  # bytes of one message of a page: read no further (the gate looks again)
 OPEN_AFTER = 2.0  # seconds the server is given before a browser looks for it
 
 
@@ -215,7 +216,15 @@ def serve(open_browser: bool) -> None:
         click.echo(context.say("cli.serving", url=url))
         if open_browser and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             threading.Timer(OPEN_AFTER, webbrowser.open, [url]).start()
-        uvicorn.run("app:app", host=host, port=port, log_level="warning", access_log=False, server_header=False)
+        uvicorn.run(
+            "app:app",
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws_max_size=MAX_MESSAGE,
+        )
         return 0
 
     sys.exit(run(command))

@@ -12,6 +12,7 @@ import asyncio
 import base64
 import hashlib
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kb.doors.limits import PERSON, SIGN_IN, STRANGER, Limits
 from kb.doors.presence import Presence
 from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError, StoreError
 from kb.i18n import browser_language, explain
@@ -40,6 +42,10 @@ FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/component/")  # answered with
 IDENTITY = b"x-kb-"  # headers only the gate writes
 SESSION_HEADER = b"x-kb-session"  # to Streamlit: st.user["session"] (.streamlit/config.toml)
 LOOK_EVERY = 1.0  # seconds between two looks at an open websocket's session
+UPLOADS = "/_stcore/upload_file"
+MAX_UPLOAD = 21 * 2**20  # bytes: Streamlit's own limit of 20 MB (.streamlit/config.toml) and the form around it
+MAX_REQUEST = 2**20  # bytes of any other body; a route of ours may allow less
+MAX_MESSAGE = 4 * 2**20  # bytes a page may say at once: the longest article four times over
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -95,6 +101,7 @@ class Gate:
         self._farewell = farewell
         self._touching: dict[str, asyncio.Task[None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
+        self._limits = Limits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in, turn away or ask to sign in."""
@@ -111,9 +118,9 @@ class Gate:
             await _turn_away(scope, receive, send, headers, error)
             return
         if scope["type"] == "http":
-            await self._app(scope, receive, self._noting_refusals(scope, send))
+            await self._app(scope, _bounded(receive, _most(scope["path"])), self._noting_refusals(scope, send))
             return
-        async with self._watched(scope["state"]["visit"].key, receive) as watched:
+        async with self._watched(scope["state"]["visit"].key, receive, send) as watched:
             await self._app(scope, watched, send)
 
     async def _admit(self, scope: Scope, headers: Headers, origins: frozenset[str]) -> Scope:
@@ -128,10 +135,28 @@ class Gate:
         origin = headers.get("origin")
         if origin not in origins and (origin is not None or scope["type"] == "websocket"):
             raise NotAllowedError("origin_refused")
+        if _announced(headers) > _most(path):
+            raise RequestError("request_too_large", limit=_most(path) // 1024)
         visit = await self._visit(headers, origins)
+        self._limit(scope, visit)
         if visit.session is None and not (path in PUBLIC or path.startswith(PUBLIC_FOLDER)):
             raise NotAllowedError("signed_out")
         return _marked(scope, visit)
+
+    def _limit(self, scope: Scope, visit: Visit) -> None:
+        """Raises RequestError for whoever asks too often: a person anywhere, a stranger by address."""
+        path, address = scope["path"], scope["client"][0] if scope.get("client") else ""
+        if path.startswith(PUBLIC_FOLDER):
+            return
+        if visit.session is not None:
+            who = visit.key if visit.session.sample else visit.session.user.id  # a sample person is many people
+            wait = self._limits.wait(PERSON, who)
+        else:
+            wait = self._limits.wait(STRANGER, address)
+        if path == "/sign-in" and scope.get("method") == "POST":
+            wait = max(wait, self._limits.wait(SIGN_IN, address))
+        if wait:
+            raise RequestError("too_fast", seconds=math.ceil(wait))
 
     def _origins(self, host: str) -> frozenset[str]:
         """The origins a page of this Host can have; none where we are not served there."""
@@ -199,7 +224,7 @@ class Gate:
             log.warning("a refusal could not be written down: %s", error)
 
     @asynccontextmanager
-    async def _watched(self, key: str, receive: Receive) -> AsyncIterator[Receive]:
+    async def _watched(self, key: str, receive: Receive, send: Send) -> AsyncIterator[Receive]:
         """The messages of a websocket; once its session is over, only the farewell, and that without being asked."""
         waiting: asyncio.Future[Message] | None = None
         over = told = False
@@ -214,6 +239,9 @@ class Gate:
                     message, waiting = waiting.result(), None
                     if message["type"] != "websocket.receive":
                         return message
+                    if _size(message) > MAX_MESSAGE:
+                        await send({"type": "websocket.close", "code": 1009})
+                        return {"type": "websocket.disconnect", "code": 1009}
                     if not over:
                         session = self._presence().remembered(key)
                         if session is not None:
@@ -256,7 +284,42 @@ def _cookie_name(origin: str, *, secure: bool) -> str:
     return "__Host-firstcall" if secure else f"firstcall-{port if port.isdigit() else '80'}"
 
 
-STATUS = {"signed_out": 401, "origin_refused": 403, "page_missing": 404, "host_refused": 421}
+def _most(path: str) -> int:
+    return MAX_UPLOAD if path.startswith(UPLOADS) else MAX_REQUEST
+
+
+def _announced(headers: Headers) -> int:
+    """The length a body is said to have; none said, 0."""
+    said = headers.get("content-length", "")
+    return int(said) if said.isdecimal() and len(said) < 19 else 0
+
+
+def _size(message: Message) -> int:
+    return len(message.get("bytes") or b"") + len(message.get("text") or "")
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """A body of at most so many bytes, whatever was announced: beyond it the asker is gone."""
+    taken = 0
+
+    async def received() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+        return message if taken <= most else {"type": "http.disconnect"}
+
+    return received
+
+
+STATUS = {
+    "too_fast": 429,
+    "request_too_large": 413,
+    "signed_out": 401,
+    "origin_refused": 403,
+    "page_missing": 404,
+    "host_refused": 421,
+}
 
 
 async def _turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers, error: KBError) -> None:
@@ -267,14 +330,15 @@ async def _turn_away(scope: Scope, receive: Receive, send: Send, headers: Header
         return
     language = browser_language(headers.get("accept-language", ""))
     sentence, status = explain(language, error), STATUS.get(error.code, 503)
+    more = {"Retry-After": str(error.facts["seconds"])} if error.code == "too_fast" else None
     reads = scope["method"] in ("GET", "HEAD")
     answer: Response
     if scope["path"].startswith(FOR_PROGRAMS) or not reads:
-        answer = JSONResponse({"error": error.code, "message": sentence}, status)
+        answer = JSONResponse({"error": error.code, "message": sentence}, status, more)
     elif error.code == "signed_out":
         answer = RedirectResponse(f"/sign-in?next={quote(_asked_for(scope), safe='')}", 303)
     else:
-        answer = PlainTextResponse(sentence, status)
+        answer = PlainTextResponse(sentence, status, more)
     await answer(scope, receive, send)
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from anyio import to_thread
@@ -64,14 +65,18 @@ def routes(desk: Desk) -> list[BaseRoute]:
         try:
             given = await _given(request)
             form = _form(request, given)
-            token = await to_thread.run_sync(_token, desk, request, given)
+            token, device = await to_thread.run_sync(_token, desk, request, given)
         except KBError as error:
             changing = form.changing or error.code == "password_must_change"
             told = replace(form, problem=explain(form.language, error), changing=changing)
             return await answer(request, told, STATUS.get(error.code, 400))
         visit: Visit = request.state.visit
         response = RedirectResponse(_onward(form), 303)
-        response.set_cookie(visit.cookie, token, httponly=True, samesite="lax", secure=visit.secure)
+        flags: dict[str, Any] = {"httponly": True, "samesite": "lax", "secure": visit.secure}
+        response.set_cookie(visit.cookie, token, **flags)
+        if device:
+            life = int(accounts.DEVICE_LIFE.total_seconds())
+            response.set_cookie(f"{visit.cookie}-device", device, max_age=life, **flags)
         return response
 
     async def sign_out(request: Request) -> Response:
@@ -124,20 +129,26 @@ def _form(request: Request, given: Mapping[str, str]) -> Form:
     return Form(destination, hl, language, given.get("name", "")[:100], changing="change" in given)
 
 
-def _token(desk: Desk, request: Request, given: Mapping[str, str]) -> str:
-    """A new session's token; the one they came with ends. Raises KBError for whoever is not let in."""
+def _token(desk: Desk, request: Request, given: Mapping[str, str]) -> tuple[str, str]:
+    """A new session's token, and the browser's ('' for a sample person's); the session they came with ends.
+
+    Raises KBError for whoever is not let in.
+    """
     visit: Visit = request.state.visit
-    at = datetime.now(UTC)
+    at, device = datetime.now(UTC), ""
     if "sample" in given:
         with desk.database.write() as connection:
             token = sessions.sign_in_sample(connection, given["sample"], at, local=_is_local(desk, request))
     else:
         name, password, new = (given.get(field, "") for field in ("name", "password", "new"))
         address = request.client.host if request.client else ""
-        token = accounts.sign_in(desk.database, name, password, address, at, new=new)
+        before = request.cookies.get(f"{visit.cookie}-device", "")[:200]
+        token = accounts.sign_in(desk.database, name, password, address, at, new=new, device=before)
+        with desk.database.write() as connection:
+            device = accounts.remember(connection, accounts.id_of(name), before, at)
     if visit.session is not None:
         desk.presence.sign_out(visit.key)
-    return token
+    return token, device
 
 
 def _is_local(desk: Desk, request: Request) -> bool:

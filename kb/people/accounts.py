@@ -1,8 +1,9 @@
 """Accounts and their passwords: added, disabled, and checked so that guessing does not pay.
 
-A password is kept as argon2id. A name that nobody has takes as long as one with a wrong password. Ten
-tries in fifteen minutes reach the hash, counted for a name at an address, so that somebody else's
-guessing does not keep the person themselves out.
+A password is kept as argon2id. A name that nobody has takes as long as one with a wrong password. At most
+ten tries of a name in fifteen minutes reach the hash, wherever they come from. Somebody else's guessing does
+not use them all up: one address gets five, all strange ones together seven, and a browser that the person
+has signed in with before has the rest.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.i18n import LANGUAGES
 from kb.people import audit, sessions, users
 from kb.people.users import OPERATOR, Action, User, require
-from kb.tables import attempt
+from kb.tables import attempt, device
 from kb.tables import user as table
 
-TRIES = 10
+TRIES, STRANGE_TRIES, TRIES_HERE = 10, 7, 5  # of a name: in all, from strange browsers, from one strange address
 WINDOW = timedelta(minutes=15)
+DEVICE_LIFE = timedelta(days=180)  # how long a browser stays known after a sign-in
 SHORTEST, LONGEST = 10, 200  # characters of a password
 NAME_LONGEST = 100
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -142,6 +144,7 @@ def disable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     require(by, Action.MANAGE_USERS)
     _update(connection, id, disabled_at=at)
     sessions.end_all(connection, id)
+    connection.execute(sa.delete(device).where(device.c.user == id))
     audit.append(connection, by.id, "account", at, id, what="disabled")
 
 
@@ -157,17 +160,29 @@ def _update(connection: sa.Connection, id: str, **values: object) -> None:
         raise NotFoundError("user_missing", id=id[:64])
 
 
+def unlock(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
+    """Forget the wrong tries of a name, so that its person may try again now. Raises NotFoundError."""
+    require(by, Action.MANAGE_USERS)
+    if users.get(connection, id) is None:
+        raise NotFoundError("user_missing", id=id[:64])
+    connection.execute(sa.delete(attempt).where(attempt.c.who == _digest(id)))
+    audit.append(connection, by.id, "account", at, id, what="unlocked")
+
+
 # --- signing in ----------------------------------------------------------------------------------
 
 
-def sign_in(database: Database, typed: str, password: str, address: str, at: datetime, *, new: str = "") -> str:
+def sign_in(
+    database: Database, typed: str, password: str, address: str, at: datetime, *, new: str = "", device: str = ""
+) -> str:
     """Begin a session for a name and its password; its token. `new` replaces the password on the way.
 
+    device: what `remember` gave this browser, '' for a strange one
     Raises NotAllowedError for a wrong name or password (`sign_in_wrong`, the same for both), after too
     many tries (`sign_in_tries`) and where the password has to be changed first (`password_must_change`);
     RequestError for a new password that will not do.
     """
-    account = check_password(database, typed, password, address, at)
+    account = check_password(database, typed, password, address, at, device=device)
     if account.must_change and not new:
         raise NotAllowedError("password_must_change")
     if new and new == password:
@@ -178,16 +193,17 @@ def sign_in(database: Database, typed: str, password: str, address: str, at: dat
         return sessions.sign_in(connection, account.user.id, at)
 
 
-def check_password(database: Database, typed: str, password: str, address: str, at: datetime) -> Account:
+def check_password(
+    database: Database, typed: str, password: str, address: str, at: datetime, *, device: str = ""
+) -> Account:
     """Whose name and password these are. Raises NotAllowedError (`sign_in_wrong`, `sign_in_tries`).
 
     Takes the database and not a connection: the try is written down before the hash is asked, so that
     many at once are counted too, and no transaction stays open for the 50 ms that the hash takes.
     """
     id = id_of(typed)
-    guess = _who(id, address)
     with database.write() as connection:
-        _count(connection, guess, at)
+        place = _count(connection, id, address, device, at)
         row = connection.execute(sa.select(table).where(table.c.id == id)).one_or_none()
     right = matches(row.password if row else _NOBODYS, password)
     if row is None or not right or row.disabled_at is not None:
@@ -195,17 +211,46 @@ def check_password(database: Database, typed: str, password: str, address: str, 
             audit.append(connection, "", "sign_in_refused", at, row.id if row else "")
         raise NotAllowedError("sign_in_wrong")
     with database.write() as connection:
-        connection.execute(sa.delete(attempt).where(attempt.c.who == guess))
+        connection.execute(sa.delete(attempt).where(attempt.c.who == _digest(id), attempt.c.place == place))
     return Account(users.of_row(row), row.created_at, row.disabled_at, row.must_change)
 
 
-def _who(id: str, address: str) -> str:
-    return hashlib.sha256(f"{id}\0{address}".encode()).hexdigest()
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _count(connection: sa.Connection, guess: str, at: datetime) -> None:
+def _count(connection: sa.Connection, id: str, address: str, token: str, at: datetime) -> str:
+    """Write a try down; its place. Raises NotAllowedError where it is one too many."""
     connection.execute(sa.delete(attempt).where(attempt.c.at <= at - WINDOW))
-    made = connection.scalar(sa.select(sa.func.count()).where(attempt.c.who == guess)) or 0
-    if made >= TRIES:
+    known = bool(token) and _is_known(connection, id, token, at)
+    place = _digest("device", token) if known else _digest(id, address)
+    made = connection.execute(sa.select(attempt.c.place, attempt.c.known).where(attempt.c.who == _digest(id))).all()
+    strange = [one.place for one in made if not one.known]
+    too_many = not known and (len(strange) >= STRANGE_TRIES or strange.count(place) >= TRIES_HERE)
+    if too_many or len(made) >= TRIES:
         raise NotAllowedError("sign_in_tries", minutes=int(WINDOW.total_seconds()) // 60)
-    connection.execute(sa.insert(attempt).values(who=guess, at=at))
+    connection.execute(sa.insert(attempt).values(who=_digest(id), place=place, known=known, at=at))
+    return place
+
+
+# --- browsers that are known ---------------------------------------------------------------------
+
+
+def remember(connection: sa.Connection, user: str, token: str, at: datetime) -> str:
+    """This person has just signed in with this browser: the token by which it is known from now on.
+
+    token: the one it had, '' for none. A new one each time, so that a planted one is worth nothing.
+    """
+    new = secrets.token_urlsafe(24)
+    connection.execute(sa.delete(device).where(device.c.seen_at <= at - DEVICE_LIFE))
+    if token:
+        connection.execute(sa.update(device).where(device.c.key == _digest(token)).values(key=_digest(new)))
+    mine = (device.c.key == _digest(new)) & (device.c.user == user)
+    connection.execute(sa.delete(device).where(mine))
+    connection.execute(sa.insert(device).values(key=_digest(new), user=user, seen_at=at))
+    return new
+
+
+def _is_known(connection: sa.Connection, id: str, token: str, at: datetime) -> bool:
+    mine = (device.c.key == _digest(token)) & (device.c.user == id) & (device.c.seen_at > at - DEVICE_LIFE)
+    return connection.scalar(sa.select(sa.exists().where(mine))) or False

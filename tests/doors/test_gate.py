@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import streamlit
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kb.config import Settings
 from kb.db import Database
-from kb.doors import gate, presence
+from kb.doors import gate, limits, presence
 from kb.doors.wiring import Desk
 from kb.errors import StoreError
 from kb.people import accounts, audit, sessions
@@ -256,9 +256,12 @@ def test_behind_tls_the_cookie_is_secure_and_tls_is_remembered(tmp_path: Path) -
         given = {"name": "wang.min", "password": PASSWORD}
         answer = one.post("/sign-in", data=given, headers={"origin": "https://kb.example.com"})
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
-        name, _, flags = answer.headers["set-cookie"].partition("=")
+        session, device = answer.headers.get_list("set-cookie")
+        name, _, flags = session.partition("=")
         assert name == "__Host-firstcall"
         assert set(flags.split("; ")[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", "Secure"}
+        assert device.startswith("__Host-firstcall-device=")
+        assert "Secure" in device
         assert one.get("/gaps").json()["user"] == "wang.min"
         assert one.get("/gaps", headers={"host": "127.0.0.1:8501"}).status_code == 421
 
@@ -471,3 +474,62 @@ def test_a_stranger_fills_no_log(desk: Desk, stranger: TestClient) -> None:
         stranger.get(f"/api/{number}")
     time.sleep(0.1)
     assert refusals(desk) == []
+
+
+# --- how often, how much -------------------------------------------------------------------------
+
+
+def test_whoever_asks_too_often_is_told_how_long_to_wait(desk: Desk, client: TestClient, stranger: TestClient) -> None:
+    for _ in range(limits.PERSON.at_once - 1):
+        last = client.get("/gaps")
+        if last.status_code == 429:
+            break
+    while last.status_code != 429:
+        last = client.get("/gaps")
+    assert last.text == "That was too often. Wait 1 s and try again."
+    assert last.headers["retry-after"] == "1"
+    assert client.get("/static/js/index.js").status_code == 200  # the page's own files are not counted
+    assert stranger.get("/sign-in").status_code == 200  # nor is anybody else
+    time.sleep(1.1)
+    assert client.get("/gaps").status_code == 200
+
+
+def test_signing_in_is_tried_sixty_times_at_once_from_one_address_whatever_the_names(stranger: TestClient) -> None:
+    told = [stranger.post("/sign-in", data={"sample": f"x{n}"}).status_code for n in range(64)]
+    assert told[:60] == [403] * 60
+    assert set(told[62:]) == {429}
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/api/search", gate.MAX_REQUEST), ("/_stcore/upload_file/s/f", gate.MAX_UPLOAD)]
+)
+def test_a_body_that_is_announced_too_long_is_not_read(client: TestClient, path: str, most: int) -> None:
+    answer = client.post(path, content=b"", headers={"content-length": str(most + 1)})
+    assert (answer.status_code, answer.json()["error"]) == (413, "request_too_large")
+    assert client.post(path, content=b"", headers={"content-length": str(most)}).status_code != 413
+
+
+def test_a_body_that_announces_nothing_ends_at_the_limit(desk: Desk) -> None:
+    taken: list[int] = []
+
+    async def read(request: Request) -> PlainTextResponse:
+        taken.extend([len(piece) async for piece in request.stream()])
+        return PlainTextResponse("all of it")
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 100_000
+
+    with gated.client(desk, [Route("/api/take", read, methods=["POST"])]) as one, pytest.raises(ClientDisconnect):
+        one.post("/api/take", content=pieces())
+    assert sum(taken) <= gate.MAX_REQUEST
+
+
+def test_a_message_that_is_too_long_closes_the_page(client: TestClient) -> None:
+    with client.websocket_connect(STREAM, headers={"origin": HERE}) as socket:
+        socket.receive_text()
+        socket.send_bytes(b"x" * gate.MAX_MESSAGE)
+        assert len(socket.receive_bytes()) == gate.MAX_MESSAGE
+        socket.send_bytes(b"x" * (gate.MAX_MESSAGE + 1))
+        with pytest.raises(WebSocketDisconnect):
+            socket.receive_bytes()

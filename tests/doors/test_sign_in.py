@@ -110,8 +110,12 @@ def test_a_wrong_password_and_an_unknown_name_are_told_in_the_same_words(
     assert "firstcall-8501" not in client.cookies
 
 
-def test_the_eleventh_try_is_told_to_wait(client: TestClient) -> None:
-    for _ in range(10):
+@pytest.mark.parametrize(("known", "tries"), [(False, 5), (True, 10)])
+def test_who_tries_too_often_is_told_to_wait(client: TestClient, known: bool, tries: int) -> None:
+    if known:
+        assert sign_in(client)[0] == 303
+        client.post("/sign-out")
+    for _ in range(tries):
         assert sign_in(client, password="wrong")[0] == 401
     assert sign_in(client) == (429, "Too many tries with this name. Wait 15 minutes and try again.")
     assert sign_in(client, language="zh") == (429, "这个用户名尝试的次数太多了，请 15 分钟后再试。")
@@ -119,7 +123,11 @@ def test_the_eleventh_try_is_told_to_wait(client: TestClient) -> None:
 
 def test_the_cookie_is_for_this_site_and_no_script(client: TestClient) -> None:
     answer = client.post("/sign-in", data={"name": "wang.min", "password": PASSWORD})
-    name, _, flags = answer.headers["set-cookie"].partition("=")
+    session, device = answer.headers.get_list("set-cookie")
+    name, _, flags = device.partition("=")
+    assert name == "firstcall-8501-device"
+    assert set(flags.split("; ")[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=15552000"}
+    name, _, flags = session.partition("=")
     assert name == "firstcall-8501"
     assert set(flags.split("; ")[1:]) == {"HttpOnly", "Path=/", "SameSite=lax"}  # gone when the browser closes
 
