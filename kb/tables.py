@@ -42,9 +42,12 @@ call = sa.Table(
     sa.Column("product", sa.String(64), nullable=False, default=""),
     sa.Column("lang", sa.String(8), nullable=False, default=""),  # the customer's language
     sa.Column("tag", sa.String(16), nullable=False, default=""),  # '' = a real call; practice, demo, preview, key
+    sa.Column("read_at", Moment),  # when its searches were read into `asked`; NULL = as above
     sa.Column("noticed_at", Moment),  # when its misses were looked for; NULL = not since its latest event
     sa.Index("call_held", "agent", "ended_at"),
     sa.Index("call_to_notice", "noticed_at", "last_at"),
+    sa.Index("call_to_read", "read_at", "tag"),
+    sa.Index("call_of_tag", "tag"),
 )
 
 # What happened on a call, in order. `id` is made by whoever saw it happen, so that sending it twice is once.
@@ -65,6 +68,33 @@ event = sa.Table(
     sa.Index("event_of_article", "article", "kind"),
     sa.Index("event_of_agent", "agent", "at"),
     sa.Index("event_that_solved", "kind", "article", "undone_at", "call"),
+)
+
+# Every search with what came of it (kb/gaps/analytics): read from `event`, and to be read anew at any time.
+asked = sa.Table(
+    "asked",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # of its event
+    sa.Column("call", sa.String(64), nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False),
+    sa.Column("teams", sa.JSON, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("day", sa.String(10), nullable=False),  # of the site
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("lang", sa.String(2), nullable=False),
+    sa.Column("product", sa.String(64), nullable=False),
+    sa.Column("tag", sa.String(16), nullable=False),
+    sa.Column("verdict", sa.String(8), nullable=False),  # '' = none was given
+    sa.Column("hits", sa.Integer),
+    sa.Column("opened", sa.String(200), nullable=False),
+    sa.Column("rank", sa.Integer),
+    sa.Column("outcome", sa.String(8), nullable=False),
+    sa.Column("article", sa.String(200), nullable=False),  # what solved or helped
+    sa.Column("seconds", sa.Float),
+    sa.Column("pressed", sa.Integer),
+    sa.Index("asked_of_call", "call"),
+    sa.Index("asked_by_time", "tag", "at"),
+    sa.Index("asked_that_opened", "opened", "tag", "at"),
 )
 
 # Every version of an article that an agent was shown, so that what a caller was told can be read again.
@@ -416,4 +446,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     lambda connection: metadata.create_all(connection, tables=[audit, audit_head]),
     grow,  # gaps are noticed, joined, moved and told of
     grow,  # tries are counted by place, browsers are known
+    grow,  # every search with what came of it
 )

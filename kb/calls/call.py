@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from kb import tables
 from kb.calls import journal, promises
-from kb.calls.journal import SAID, Event, checked_id
+from kb.calls.journal import SAID, UNREAD, Event, checked_id
 from kb.calls.promises import Promise
 from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.masking import phone_in
@@ -131,7 +131,7 @@ def begin(
         connection.execute(sa.insert(tables.call).values(**facts, product=product, lang=checked_lang(lang), tag=tag))
     else:
         _may_read(by, before)
-        changed: dict[str, Any] = {"last_at": max(at, before.last_at), "ended_at": None, "noticed_at": None}
+        changed: dict[str, Any] = {"last_at": max(at, before.last_at), "ended_at": None, **UNREAD}
         changed |= {name: value for name, value in (("product", product), ("lang", checked_lang(lang))) if value}
         if before.agent != by.id or not before.is_open(at):
             _make_room(connection, by, at)
@@ -167,7 +167,7 @@ def record(connection: sa.Connection, by: User, id: str, events: Sequence[Event]
     if not _held_then(connection, by, one, at):
         _must_hold(by, one)
     journal.append(connection, by, [replace(event, call=id) for event in events])
-    new = {"last_at": max(at, one.last_at), "noticed_at": None}
+    new = {"last_at": max(at, one.last_at), **UNREAD}
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**new))
     return _sure(connection, id)
 
@@ -189,7 +189,7 @@ def about(
     _must_hold(by, one)
     given = ("product", product), ("lang", lang if lang is None else checked_lang(lang))
     changed: dict[str, Any] = {name: value for name, value in given if value is not None}
-    changed |= {"last_at": max(at, one.last_at), "noticed_at": None}
+    changed |= {"last_at": max(at, one.last_at), **UNREAD}
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**changed))
 
 
@@ -207,7 +207,7 @@ def resume(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
     _must_hold(by, one)
     if not one.is_open(at):
         _make_room(connection, by, at)
-    again = {"ended_at": None, "last_at": max(at, one.last_at), "noticed_at": None}
+    again = {"ended_at": None, "last_at": max(at, one.last_at), **UNREAD}
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**again))
 
 
@@ -269,7 +269,7 @@ def _make_room(connection: sa.Connection, by: User, at: datetime) -> None:
 
 def _end(connection: sa.Connection, one: Call, at: datetime) -> None:
     over = max(at, one.last_at)
-    connection.execute(sa.update(tables.call).where(tables.call.c.id == one.id).values(ended_at=over, noticed_at=None))
+    connection.execute(sa.update(tables.call).where(tables.call.c.id == one.id).values(ended_at=over, **UNREAD))
 
 
 def _held_then(connection: sa.Connection, by: User, one: Call, at: datetime) -> bool:

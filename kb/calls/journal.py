@@ -24,6 +24,7 @@ from kb.people.users import Action, User, require
 KINDS = ("search", "open", "copy", "solved", "helped", "unsolved", "gap", "join", "flag", "promise", "taken")
 SAID = ("open", "copy", "solved", "helped")  # events that tell what a caller was or may have been told
 OF_ARTICLE = (*SAID, "unsolved")  # events that name the article and the version that was on the page
+UNREAD: Mapping[str, None] = {"noticed_at": None, "read_at": None}  # of a call on which something happened
 MAX_ID = 64
 MAX_QUERY = 2_000
 MAX_SECONDS = 30 * 60  # between two events: more is a break, not work
@@ -117,7 +118,7 @@ def undo(connection: sa.Connection, by: User, id: str, at: datetime) -> Event:
         raise NotFoundError("event_not_found")
     if found.undone_at is None:
         connection.execute(sa.update(tables.event).where(mine).values(undone_at=at))
-        connection.execute(sa.update(tables.call).where(tables.call.c.id == found.call).values(noticed_at=None))
+        connection.execute(sa.update(tables.call).where(tables.call.c.id == found.call).values(**UNREAD))
     return event_of(found)
 
 

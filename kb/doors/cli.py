@@ -16,8 +16,10 @@ import click
 
 from kb import __doc__ as about
 from kb import masking
+from kb.care import demo
 from kb.config import Settings, settings
 from kb.content import articles, glossary, lint, products, site
+from kb.db import Database
 from kb.doors import wiring
 from kb.doors.answer import QUESTION, answer
 from kb.doors.audit_cli import audit
@@ -194,6 +196,33 @@ def mask(as_json: bool) -> None:
 def _spans(text: str) -> dict[str, Any]:
     spans = [{"start": one.start, "end": one.end, "kind": one.kind} for one in masking.find(text)]
     return {"text": text, "spans": spans}
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+
+@main.command(name="demo")
+@click.option("--clear", is_flag=True, help="Take the sample out again, and nothing else.")
+def demo_command(clear: bool) -> None:
+    """Fill the base with a month of sample calls, labelled as such, to see what the pages will show."""
+
+    def command(context: _Context) -> int:
+        database = Database(context.settings.database_url)
+        try:
+            with database.write() as connection:
+                if clear:
+                    click.echo(context.say("demo.cleared", calls=demo.clear(connection, OPERATOR)))
+                    return 0
+                served, _ = articles.read_all(context.settings.articles)
+                versions = {one.id: one.version for one in served}
+                zone = site.load(context.settings.articles).zone
+                calls = demo.fill(connection, OPERATOR, versions, datetime.now(UTC), zone)
+        finally:
+            database.close()
+        click.echo(context.say("demo.filled", calls=calls))
+        return 0
+
+    sys.exit(run(command))
 
 
 # --- serve ---------------------------------------------------------------------------------------

@@ -167,3 +167,26 @@ def test_build_if_missing_does_nothing_where_there_is_an_index(base: Path) -> No
     write(base, "toaster-en", "Cleaning the toaster", "en", "Take the tray out.")
     assert run(indexer, "build", "--if-missing").stdout == ""
     assert "is sound: 2 articles" in run(indexer, "verify").stdout
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+
+def test_demo_fills_an_empty_base_once_and_takes_it_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_DATABASE_URL", f"sqlite:///{tmp_path}/data/firstcall.sqlite")
+    monkeypatch.setenv("KB_LANGUAGE", "en")
+    filled = run(kb, "demo")
+    assert filled.exit_code == 0
+    calls = filled.stdout.split()[0]
+    assert int(calls) > 1_000
+    again = run(kb, "demo")
+    assert (again.exit_code, "already" in again.stderr) == (2, True)
+    cleared = run(kb, "demo", "--clear")
+    assert (cleared.exit_code, cleared.stdout) == (0, f"{calls} sample calls were taken out again.\n")
+
+
+def test_demo_over_other_articles_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_DATABASE_URL", f"sqlite:///{tmp_path}/firstcall.sqlite")
+    refused = run(kb, "demo")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "sample articles" in refused.stderr

@@ -1,0 +1,1 @@
+"""What keeps the house standing: a sample month for whoever has none yet."""
