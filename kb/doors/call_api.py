@@ -92,6 +92,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         route("/api/gaps/{id}/join", {**texts, "q": str}, _join_gap),
         route("/api/gaps/{id}/describe", {"report": str, **dict.fromkeys(SAID_LATER, str)}, _describe_gap),
         route("/api/gaps/{id}/told", {"report": str}, lambda c, a: gap.told(c, a.by, a.text("report"), a.at)),
+        route("/api/gaps/{id}/untold", {"report": str}, lambda c, a: gap.untold(c, a.by, a.text("report"))),
         route("/api/promises", {**texts, "what": str, "due": str, "gap": str}, lambda c, a: _promise(desk, c, a)),
         route("/api/promises/{id}/keep", {}, lambda c, a: promises.keep(c, a.by, a.call, a.at)),
         route("/api/promises/{id}/reopen", {}, lambda c, a: promises.reopen(c, a.by, a.call)),

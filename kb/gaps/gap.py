@@ -201,6 +201,15 @@ def answered(connection: sa.Connection, by: User) -> tuple[tuple[Gap, Report], .
 
 def told(connection: sa.Connection, by: User, report: str, at: datetime) -> None:
     """This person has seen that their gap is answered."""
+    _set_told(connection, by, report, at)
+
+
+def untold(connection: sa.Connection, by: User, report: str) -> None:
+    """They have not, after all: it waits for them again."""
+    _set_told(connection, by, report, None)
+
+
+def _set_told(connection: sa.Connection, by: User, report: str, at: datetime | None) -> None:
     require(by, Action.RECORD_GAP)
     mine = (tables.gap_report.c.id == report) & (tables.gap_report.c.agent == by.id)
     connection.execute(sa.update(tables.gap_report).where(mine).values(told_at=at))

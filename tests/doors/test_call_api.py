@@ -377,6 +377,8 @@ def test_who_met_an_answered_gap_has_somebody_to_call_back_until_they_saw_it(cal
     assert told(may, "/api/mine")["answered"] == [answered]
     assert told(may, "/api/gaps/g-1/told", report="r-1") == {"ok": True}
     assert told(may, "/api/mine")["answered"] == []
+    assert told(may, "/api/gaps/g-1/untold", report="r-1") == {"ok": True}
+    assert told(may, "/api/mine")["answered"] == [answered]
 
 
 @pytest.mark.parametrize(
@@ -678,6 +680,7 @@ PATHS = [
     "/api/gaps/{id}/join",
     "/api/gaps/{id}/describe",
     "/api/gaps/{id}/told",
+    "/api/gaps/{id}/untold",
     "/api/promises",
     "/api/promises/{id}/keep",
     "/api/promises/{id}/reopen",

@@ -223,6 +223,16 @@ def test_everyone_who_met_it_hears_that_it_is_answered_until_they_have_seen_it(
     assert reports(connection)[0] == replace(FIRST, told_at=NOON + MINUTE)
 
 
+def test_what_one_has_not_seen_after_all_waits_again(connection: Connection) -> None:
+    gap.record(connection, MAY, FIRST)
+    move(connection, "g-1", "published", "a")
+    gap.told(connection, MAY, "r-1", NOON + MINUTE)
+    gap.untold(connection, BO, "r-1")  # not theirs
+    assert gap.answered(connection, MAY) == ()
+    gap.untold(connection, MAY, "r-1")
+    assert [report for _, report in gap.answered(connection, MAY)] == [FIRST]
+
+
 def test_who_met_it_on_two_calls_calls_both_back_the_earlier_first(connection: Connection) -> None:
     again = replace(FIRST, id="r-0", call="call-7", at=NOON + MINUTE)
     gap.record(connection, MAY, FIRST)

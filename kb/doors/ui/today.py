@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -15,12 +15,16 @@ from kb.calls.promises import Promise
 from kb.calls.shift import Changed
 from kb.content.articles import Span
 from kb.content.versions import short_diff
+from kb.db import Connection
 from kb.doors.ui.frame import me, moment, open_article, safe_markdown, t, told
 from kb.doors.ui.notices import notice
 from kb.doors.wiring import Desk, Served, desk
 from kb.gaps import gap
 from kb.gaps.gap import Gap, Report
+from kb.people.users import User
 
+Do = Callable[[Connection, User, str, datetime], None]  # room functions: what, by whom, to which, when
+Undo = Callable[[Connection, User, str], None]
 CHANGED_MOST = 10  # articles shown; who was away for long reads the most used first
 
 
@@ -38,6 +42,7 @@ def page() -> None:
             due = promises.due(connection, by, shift.end_of_day(served.site, now))
             answered = gap.answered(connection, by)
             changed = shift.changed(connection, by, current, now)
+        _done()
         left, right = st.columns(2, gap="medium")
         with left:
             _unseen(served, unseen, now)
@@ -45,6 +50,29 @@ def page() -> None:
         with right:
             _answered(here, answered)
             _changed(here, served, changed, now)
+
+
+def _done() -> None:
+    """What was taken off a list last, and the way back."""
+    if "today-done" in st.session_state:
+        what, _, _ = st.session_state["today-done"]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(t("today.done", what=safe_markdown(what)))
+            st.button(t("today.undo"), icon=":material/undo:", type="tertiary", key="today-undo", on_click=_undo)
+
+
+def _undo() -> None:
+    _, undo, id = st.session_state["today-done"]
+    with told(), desk().database.write() as connection:
+        undo(connection, me(), id)
+        del st.session_state["today-done"]
+
+
+def _off(what: str, do: Do, undo: Undo, id: str) -> None:
+    """Take a line off its list."""
+    with told(), desk().database.write() as connection:
+        do(connection, me(), id, datetime.now(UTC))
+        st.session_state["today-done"] = what, undo, id
 
 
 @contextmanager
@@ -71,14 +99,9 @@ def _unseen(served: Served, new: Sequence[Bulletin], now: datetime) -> None:
                 icon=":material/check:",
                 type="primary" if i == 0 else "secondary",
                 key=f"seen-{one.id}",
-                on_click=_see,
-                args=(one.id,),
+                on_click=_off,
+                args=(one.title, bulletins.mark_seen, bulletins.mark_unseen, one.id),
             )
-
-
-def _see(id: str) -> None:
-    with told(), desk().database.write() as connection:
-        bulletins.mark_seen(connection, me(), id, datetime.now(UTC))
 
 
 def _due(served: Served, due: Sequence[Promise], now: datetime) -> None:
@@ -92,33 +115,24 @@ def _due(served: Served, due: Sequence[Promise], now: datetime) -> None:
                 with st.container(width="stretch", gap="xxsmall"):
                     st.markdown(safe_markdown(one.what))
                     st.caption(t("today.call", call=safe_markdown(one.call)))
-                st.button(
-                    t("today.kept"), icon=":material/check:", key=f"kept-{one.id}", on_click=_keep, args=(one.id,)
-                )
-
-
-def _keep(id: str) -> None:
-    with told(), desk().database.write() as connection:
-        promises.keep(connection, me(), id, datetime.now(UTC))
+                off = one.what, promises.keep, promises.reopen, one.id
+                look = ":material/check:"
+                st.button(t("today.kept"), icon=look, key=f"kept-{one.id}", on_click=_off, args=off)
 
 
 def _answered(here: Desk, answered: Sequence[tuple[Gap, Report]]) -> None:
     with _section(t("today.answered"), len(answered), t("today.no_answered")):
         for one, report in answered:
-            article = here.read(one.article, me())
+            article, asked = here.read(one.article, me()), report.question or one.question
             with st.container(horizontal=True, gap="small"):
                 with st.container(width="stretch", gap="xxsmall"):
-                    st.markdown(safe_markdown(report.question or one.question))
+                    st.markdown(safe_markdown(asked))
                     if article:
                         _open(article.title, article.id, f"answer-{report.id}")
                     st.caption(t("today.call_back", call=safe_markdown(report.call)))
+                off = asked, gap.told, gap.untold, report.id
                 look = ":material/check:"
-                st.button(t("today.kept"), icon=look, key=f"told-{report.id}", on_click=_told, args=(report.id,))
-
-
-def _told(report: str) -> None:
-    with told(), desk().database.write() as connection:
-        gap.told(connection, me(), report, datetime.now(UTC))
+                st.button(t("today.kept"), icon=look, key=f"told-{report.id}", on_click=_off, args=off)
 
 
 def _open(title: str, id: str, key: str) -> None:

@@ -490,6 +490,7 @@ class Bar {
           this.can({ path: `/api/promises/${one.id}/reopen`, body: {}, text: this.labels.said_kept, back: () => this.refresh() });
         } else {
           this.outbox.put(`/api/gaps/${answered.gap}/told`, { report: answered.report }, () => this.refresh());
+          this.can({ path: `/api/gaps/${answered.gap}/untold`, body: { report: answered.report }, text: `${this.labels.said_answered} “${answered.question}”`, back: () => this.refresh() });
           this.trigger("show", { article: answered.article });
         }
       },
