@@ -66,7 +66,7 @@ def ask(field: VectorField, questions: np.ndarray, truth: list[set[int]]) -> dic
     ms, found = [], 0
     for question, true in zip(questions, truth, strict=True):
         started = time.perf_counter()
-        rows = [row for row, _ in field.nearest(question, 500, None)]
+        rows = field.nearest(question, 500, None)[0].tolist()
         ms.append(1000 * (time.perf_counter() - started))
         found += len(true & set(rows[:10]))
     p50, p95 = np.percentile(ms, [50, 95])

@@ -126,15 +126,14 @@ def in_process(index: Path, encoder: SentenceEncoder, sample: list[Article], cou
     class Timed:
         """The encoder with a stopwatch, so that both times are of one search."""
 
-        name, dim = encoder.name, encoder.dim
+        name, dim, token_name = encoder.name, encoder.dim, encoder.token_name
+        queries, passages = encoder.queries, encoder.passages
 
-        def queries(self, texts: list[str]) -> np.ndarray:
+        def with_tokens(self, texts: list[str], *, query: bool) -> tuple[np.ndarray, list[np.ndarray]]:
             started = time.perf_counter()
-            rows = encoder.queries(texts)
+            made = encoder.with_tokens(texts, query=query)
             encoding.append(1000 * (time.perf_counter() - started))
-            return rows
-
-        passages = encoder.passages
+            return made
 
     for question in new_questions(sample, count, 5):
         started = time.perf_counter()
@@ -158,14 +157,15 @@ def built(folder: Path, home: Path, encoder: SentenceEncoder) -> dict[str, float
     spent = 0.0
 
     class Timed:
-        name, dim, queries = encoder.name, encoder.dim, encoder.queries
+        name, dim, token_name = encoder.name, encoder.dim, encoder.token_name
+        queries, passages = encoder.queries, encoder.passages
 
-        def passages(self, some: list[str]) -> np.ndarray:
+        def with_tokens(self, some: list[str], *, query: bool) -> tuple[np.ndarray, list[np.ndarray]]:
             nonlocal spent
             started = time.perf_counter()
-            rows = encoder.passages(some)
+            made = encoder.with_tokens(some, query=query)
             spent += time.perf_counter() - started
-            return rows
+            return made
 
     def step(done: int, total: int) -> None:
         print(f"\rembedding {done}/{total}", end="", file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ from benchmarks.retrieval import OWN, WORK, Rank, bm25, dense, firstcall, publis
 from indexer.encoder import SentenceEncoder
 from indexer.vectors import VectorCache
 from kb.config import settings
-from kb.finding.search import Vector
+from kb.finding.search import Tokens, Vector
 
 TOP = 3
 MOST_STEPS = 40  # beginnings of one question: a long one is looked at every few characters
@@ -42,7 +42,7 @@ class Prepared:
     """The encoder for texts whose vectors are there already: every system types the same."""
 
     encoder: SentenceEncoder
-    vectors: Mapping[str, Vector]
+    made: Mapping[str, tuple[Vector, Tokens]]
 
     @property
     def name(self) -> str:
@@ -53,10 +53,25 @@ class Prepared:
         return self.encoder.dim
 
     def queries(self, texts: Sequence[str]) -> Vector:
-        return np.stack([self.vectors[text.strip()] for text in texts])
+        return np.stack([self.made[text.strip()][0] for text in texts])
 
     def passages(self, texts: Sequence[str]) -> Vector:
         return self.encoder.passages(texts)
+
+    @property
+    def token_name(self) -> str:
+        return self.encoder.token_name
+
+    def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
+        if not query:
+            return self.encoder.with_tokens(texts, query=False)
+        return self.queries(texts), [self.made[text.strip()][1] for text in texts]
+
+
+def made(encoder: SentenceEncoder, texts: Sequence[str]) -> dict[str, tuple[Vector, Tokens]]:
+    """The vector and tokens of each question."""
+    rows, tokens = encoder.with_tokens(texts, query=True)
+    return dict(zip(texts, zip(rows, tokens, strict=True), strict=True))
 
 
 def beginnings(question: str) -> list[str]:
@@ -95,7 +110,7 @@ def measure(data: LabelledSet, wanted: Sequence[str]) -> dict[str, Any]:
     gold = {id: frozenset(doc for doc, grade in grades.items() if grade > 0) for id, grades in data.gold.items()}
     texts = sorted({text for some in typed.values() for text in some})
     with closing(VectorCache(WORK / "vectors.sqlite")) as cache, published(data, encoder, cache) as base:
-        prepared: Any = Prepared(encoder, dict(zip(texts, encoder.queries(texts), strict=True)))
+        prepared: Any = Prepared(encoder, made(encoder, texts))
         prepared_dense = dense(data, prepared, cache) if "dense" in wanted else None
         ranks = {"firstcall": firstcall(base, prepared, chosen.weights), "bm25": bm25(base), "dense": prepared_dense}
         shares: dict[str, dict[str, float]] = {}

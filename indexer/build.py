@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from indexer import generation
 from indexer.calibrate import calibrate
 from indexer.engine import Engine, Entry, Words, write_lexical, write_segment
@@ -17,7 +15,7 @@ from indexer.vectors import Progress, VectorCache
 from kb.content import articles
 from kb.errors import ArticleError, GenerationError
 from kb.finding.chunks import cut, embedded
-from kb.finding.search import Encoder
+from kb.finding.search import Encoder, Tokens, Vector
 
 DELTA_SHARE = 0.1  # of the base's articles that may have changed before all is built anew
 DELTA_LEAST = 200
@@ -64,7 +62,7 @@ def build(
     """
     with generation.publisher(index):
         found = None if full else _before(index)
-        before = found if found and found.fits(encoder.name) else None
+        before = found if found and found.fits(encoder.name, encoder.token_name) else None
         seen = _look(folder, before)
         removed = tuple(sorted(set(before.articles) - set(seen.kept) - set(seen.changed))) if before else ()
         same_errors = before and [_refused(e) for e in seen.errors] == list(before.refused)
@@ -141,6 +139,7 @@ def _write(
         parent=before.generation if before else "",
         created=at.isoformat(),
         model=encoder.name,
+        tokens=encoder.token_name,
         dim=encoder.dim,
         segments=(f"base-{name}",),
         articles=listed,
@@ -178,7 +177,7 @@ def _write_delta(
     generation.share(old / "segments" / base, work / "segments" / base)
     delta = f"delta-{made.generation}"
     if entries:
-        write_segment(work / "segments" / delta, entries, _vectors(entries, encoder, cache, progress))
+        write_segment(work / "segments" / delta, entries, *_vectors(entries, encoder, cache, progress))
     generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
     was = {one.number for one in before.articles.values()}
     write_lexical(work / "lexical", [e for e in entries if e.number not in was], sorted(was - numbers))
@@ -202,7 +201,7 @@ def _write_base(
         old = index / "generations" / before.generation
         kept = [e for name in before.segments for e in generation.segment(old, name).entries if e.number in numbers]
         entries = kept + entries
-    write_segment(work / "segments" / made.segments[0], entries, _vectors(entries, encoder, cache, progress))
+    write_segment(work / "segments" / made.segments[0], entries, *_vectors(entries, encoder, cache, progress))
     write_lexical(work / "lexical", entries, ())
     live = {id: one.number for id, one in made.articles.items()}
     segment = generation.segment(work, made.segments[0])
@@ -212,6 +211,6 @@ def _write_base(
 
 def _vectors(
     entries: Sequence[Entry], encoder: Encoder, cache: VectorCache, progress: Progress | None
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+) -> tuple[Vector, list[Tokens]]:
     texts = [embedded(entry.article, chunk) for entry in entries for chunk in cut(entry.article)]
-    return cache.passages(texts, encoder, progress)
+    return cache.with_tokens(texts, encoder, progress)

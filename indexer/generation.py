@@ -76,11 +76,12 @@ class Manifest:
     text_version: int = text.VERSION
     chunk_version: int = chunks.VERSION
     format: int = FORMAT
+    tokens: str = ""
 
-    def fits(self, model: str) -> bool:
-        """Whether its vectors and terms are the ones this program and this model would make."""
-        ours = (FORMAT, text.VERSION, chunks.VERSION, model)
-        return ours == (self.format, self.text_version, self.chunk_version, self.model)
+    def fits(self, model: str, tokens: str) -> bool:
+        """Whether its vectors, tokens and terms are the ones this program and this model would make."""
+        ours = (FORMAT, text.VERSION, chunks.VERSION, model, tokens)
+        return ours == (self.format, self.text_version, self.chunk_version, self.model, self.tokens)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from kb.finding.search import Vector
+from indexer.encoder.tokens import packed, unit
+from kb.finding.search import Tokens, Vector
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: near numbers fall far apart
 
@@ -18,6 +20,7 @@ class HashEncoder:
     def __init__(self, name: str = "hash", dim: int = 32) -> None:
         """`dim` is a power of two."""
         self.name = name
+        self.token_name = f"{name}:letters"
         self.dim = dim
         self._shift = np.uint64(64 - (dim.bit_length() - 1))
 
@@ -29,6 +32,16 @@ class HashEncoder:
         """(n, dim) float32, rows of length 1."""
         rows = np.array([self._row(text) for text in texts], np.float32).reshape(len(texts), self.dim)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
+        """The rows of `queries` or `passages`, and a token for each word, made of its letters alone."""
+        return (self.queries(texts) if query else self.passages(texts)), [self._tokens(text, query) for text in texts]
+
+    def _tokens(self, text: str, query: bool) -> Tokens:
+        found = list(re.finditer(r"[a-zA-Z0-9]+|[^\W_]", text))
+        rows = np.array([self._row(one.group()) for one in found], np.float32).reshape(len(found), self.dim)
+        rows = unit(rows)
+        return rows if query else packed(rows, [one.start() for one in found])
 
     def _row(self, text: str) -> Vector:
         points = np.frombuffer(f" {text.lower()} ".encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)

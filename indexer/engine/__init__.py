@@ -18,13 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encoder.tokens import cosines
 from indexer.engine.fields import VectorField, vector_index
 from indexer.engine.segments import FIELDS, Entry, Segment, write_segment
 from indexer.engine.words import Words, write_lexical
 from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import Chunk, shown
-from kb.finding.search import Ranked, Vector
+from kb.finding.search import Ranked, Tokens, Vector
 from kb.finding.verdict import Calibration
 from kb.people.scope import Scope, may_see
 
@@ -66,17 +67,14 @@ class Engine:
             for at, entry in enumerate(segment.entries)
             if live.get(entry.article.id) == entry.number
         }
+        self.ids = tuple(sorted(self._places))  # of all articles of this generation
+        self._order = self._ordered()
         self._texts: dict[str, Sequence[tuple[Chunk, str]]] = {}
         self._views: dict[Scope, _View] = {}
         self._view_lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._places)
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Ids of all articles of this generation, in order."""
-        return tuple(sorted(self._places))
 
     def finds_itself(self) -> bool:
         """Whether a vector of the first article is its own nearest in each field, and its title's words find it."""
@@ -89,27 +87,33 @@ class Engine:
             row = int(np.searchsorted(segment.chunk_rows[name], segment.first[at]))
             if row < len(field):
                 vector = field.rows(np.array([row]))[0]
-                if not any(score > 0.999 for _, score in field.nearest(vector, 1, None)):
+                if not (field.nearest(vector, 1, None)[1] > 0.999).any():
                     return False
         terms = text.query_terms(self.article(id).title)
         return not terms or bool(self._words.best(terms, 1, {self._entry(id).number: id}))
 
     # what the search room asks
 
-    def dense(self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...]) -> list[Ranked]:
+    def dense(
+        self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...], articles: int | None = None
+    ) -> list[Ranked]:
         view = self._seen(scope)
         field = next(name for name, members in FIELDS.items() if members == kinds)
-        found: list[Ranked] = []
+        parts = []
         for s, segment in enumerate(self.segments):
-            if (s, field) not in view.bits:
-                continue
-            rows = segment.chunk_rows[field]
-            for row, score in segment.fields[field].nearest(vector, k, view.bits[s, field]):
-                at, _, number, _, _ = segment.table[rows[row]].tolist()
-                article = segment.entries[at].article.id
-                found.append(Ranked(article, f"{article}#{number}", score))
-        found.sort(key=lambda item: (-item.score, item.chunk))
-        return found[:k]
+            if (s, field) in view.bits:
+                rows, scores = segment.fields[field].nearest(vector, k, view.bits[s, field])
+                chunks = segment.table[segment.chunk_rows[field][rows]]
+                parts.append((scores, self._order[s][chunks["article"]], chunks["number"]))
+        if not parts:
+            return []
+        scores, order, numbers = (np.concatenate(column) for column in zip(*parts, strict=True))
+        best = np.lexsort((numbers, order, -scores))[:k]
+        if articles is not None:
+            _, first = np.unique(order[best], return_index=True)
+            best = best[np.sort(first)[:articles]]
+        found = zip(order[best].tolist(), numbers[best].tolist(), scores[best].tolist(), strict=True)
+        return [Ranked(self.ids[at], f"{self.ids[at]}#{number}", score) for at, number, score in found]
 
     def lexical(self, terms: text.QueryTerms, scope: Scope, k: int) -> list[Ranked]:
         best = self._words.best(terms, k, self._seen(scope).numbers)
@@ -133,6 +137,21 @@ class Engine:
             found.update((segment.chunk(int(rows[low + i])).id, float(c)) for i, c in enumerate(cosines))
         return found
 
+    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[tuple[Chunk, float]]]:
+        if not len(tokens):
+            return [[] for _ in articles]
+        places = [self._places[id] for id in articles]
+        kept = [self.segments[s].tokens(at) for s, at in places]
+        flat = [one for some in kept for one in some if len(one)]
+        if not flat:
+            return [[] for _ in articles]
+        first = np.cumsum([0, *map(len, flat[:-1])])
+        found = iter(np.maximum.reduceat(cosines(np.concatenate(flat), tokens), first, axis=0).mean(axis=1).tolist())
+        return [
+            [(chunk, next(found)) for chunk, one in zip(self.segments[s].chunks(at), some, strict=False) if len(one)]
+            for (s, at), some in zip(places, kept, strict=True)
+        ]
+
     def article(self, id: str) -> Article:
         return self._entry(id).article
 
@@ -155,6 +174,14 @@ class Engine:
         return {chunk.id: chunk for chunk, _ in self.chunks(id.rpartition("#")[0])}[id]
 
     # inside
+
+    def _ordered(self) -> list[NDArray[np.int32]]:
+        """By segment and place in it: where the article stands in `ids`, -1 for a version that is superseded."""
+        order = [np.full(len(segment.entries), -1, np.int32) for segment in self.segments]
+        for number, id in enumerate(self.ids):
+            s, at = self._places[id]
+            order[s][at] = number
+        return order
 
     def _entry(self, id: str) -> Entry:
         s, at = self._places[id]

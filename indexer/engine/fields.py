@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +35,21 @@ class VectorField:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def nearest(self, vector: Vector, k: int, allowed: NDArray[np.uint8] | None) -> Iterator[tuple[int, float]]:
-        """Up to k (row, cosine), best first. `allowed` is a bit a row, None for all."""
+    def nearest(self, vector: Vector, k: int, allowed: NDArray[np.uint8] | None) -> tuple[NDArray[np.int64], Vector]:
+        """Up to k rows and their cosines, best first. `allowed` is a bit a row, None for all."""
         k = min(k, len(self))
         if k == 0:
-            return
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
         exact = self._rows is None
         selector = faiss.IDSelectorBitmap(allowed.size, faiss.swig_ptr(allowed)) if allowed is not None else None
         wanted = k if exact else min(k * RESCORE, len(self))
         scores, found = self._index.search(vector[None], wanted, params=self._parameters(selector))
         rows = found[0][found[0] >= 0]
         if exact:
-            yield from zip(rows.tolist(), scores[0][: len(rows)].tolist(), strict=True)
-            return
+            return rows, scores[0][: len(rows)]
         cosines = self.rows(rows) @ vector
         best = np.argsort(-cosines, kind="stable")[:k]
-        yield from zip(rows[best].tolist(), cosines[best].tolist(), strict=True)
+        return rows[best], cosines[best]
 
     def _parameters(self, selector: Any) -> Any:
         if isinstance(self._index, faiss.IndexIVF):

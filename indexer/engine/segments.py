@@ -1,8 +1,10 @@
-"""One segment of a generation: articles, their chunks and the vectors of these, written once."""
+"""One segment of a generation: articles, their chunks, the vectors and tokens of these, written once."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -13,11 +15,12 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encoder.tokens import token_type
 from indexer.engine.fields import VectorField, vector_index
 from kb.content.articles import Article, Block, Section, Span
 from kb.errors import GenerationError
 from kb.finding.chunks import ANSWERS, ASKS, KINDS, Chunk, cut
-from kb.finding.search import Vector
+from kb.finding.search import Tokens, Vector
 
 FIELDS: Mapping[str, tuple[str, ...]] = {"asks": ASKS, "answers": ANSWERS}
 
@@ -54,6 +57,7 @@ class Segment:
             exact_rows = folder / f"{name}.f32"
             self.fields[name] = VectorField(faiss.deserialize_index(data), exact_rows if exact_rows.exists() else None)
             self.chunk_rows[name] = np.flatnonzero(np.isin(table["kind"], [KINDS.index(kind) for kind in kinds]))
+        self._tokens = TokenStore(folder) if (folder / "tokens.npy").exists() else None
 
     def chunk(self, row: int) -> Chunk:
         """The chunk in one row of the table."""
@@ -65,9 +69,38 @@ class Segment:
         """All chunks of the article at a place in `entries`."""
         return [self.chunk(row) for row in range(self.first[at], self.first[at + 1])]
 
+    def tokens(self, at: int) -> list[Tokens]:
+        """The packed tokens of each chunk of the article at a place in `entries`; none where none were kept."""
+        return self._tokens.of(int(self.first[at]), int(self.first[at + 1])) if self._tokens else []
 
-def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector) -> None:
-    """Write a segment. `vectors` are the rows of every chunk of every entry, in order, (n, dim)."""
+
+class TokenStore:
+    """The packed tokens of a segment's chunks, one after another in a file that is read where it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._first = np.load(folder / "tokens.npy", allow_pickle=False)  # of each chunk, then their number
+        self._file = os.open(folder / "tokens.bin", os.O_RDONLY)
+        size = os.fstat(self._file).st_size
+        self._type = token_type((size // max(1, int(self._first[-1])) - token_type(0).itemsize) * 4)
+        if size != self._first[-1] * self._type.itemsize:
+            raise GenerationError("generation_damaged", generation="", file="tokens.bin")
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def of(self, start: int, end: int) -> list[Tokens]:
+        """The tokens of each chunk in `[start, end)`."""
+        low, *cuts = (self._first[start : end + 1] - self._first[start]).tolist()
+        size = self._type.itemsize
+        read = os.pread(self._file, cuts[-1] * size, int(self._first[start]) * size) if cuts else b""
+        rows = np.frombuffer(read, self._type)
+        return [rows[a:b] for a, b in itertools.pairwise([low, *cuts])]
+
+
+def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector, tokens: Sequence[Tokens] = ()) -> None:
+    """Write a segment. `vectors` are the rows of every chunk of every entry, in order, (n, dim); `tokens` the
+    packed tokens of each, none for a model that gives none."""
     folder.mkdir(parents=True)
     rows = [
         (at, KINDS.index(chunk.kind), number, chunk.span.start, chunk.span.end)
@@ -84,6 +117,11 @@ def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector) -> No
         (folder / f"{name}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         if not isinstance(index, faiss.IndexFlat):
             (folder / f"{name}.f32").write_bytes(vectors[chosen].astype("<f4").tobytes())
+
+    if any(len(one) for one in tokens):
+        np.save(folder / "tokens.npy", np.cumsum([0, *map(len, tokens)]), allow_pickle=False)
+        with (folder / "tokens.bin").open("wb") as file:
+            file.writelines(one.tobytes() for one in tokens)
 
 
 def _record(entry: Entry) -> dict[str, Any]:

@@ -232,7 +232,9 @@ class Desk:
 
     def _fits(self, served: Served) -> bool:
         """Whether the encoder made this generation's vectors: two models' vectors do not compare."""
-        return self.encoder is not None and self.encoder.name == served.opened.manifest.model
+        made = served.opened.manifest
+        encoder = self.encoder
+        return encoder is not None and encoder.name == made.model and made.tokens in ("", encoder.token_name)
 
     # in the background
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,14 @@ from kb.finding.verdict import Calibration, Verdict, judge, signals
 from kb.people.scope import Scope, may_see
 
 Vector = NDArray[np.float32]
+Tokens = NDArray[Any]  # of a text: rows of a question's, packed ones of a passage (indexer.encoder.tokens)
 
 # How much each list counts once scaled to 0–1; fitted by benchmarks/fit.py, see docs/search.md.
 WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3}
+
+# How much late interaction counts beside the fused lists, and for how many of the first articles; the same fit.
+LATE_WEIGHT = 0.5
+LATE_DEPTH = 20
 
 DEPTH = 100  # articles a list is scaled over and fused from
 CHUNK_DEPTH = 500  # chunks asked of the dense lists, enough to fill `DEPTH` articles as a rule
@@ -40,10 +47,13 @@ class Ranked:
 
 
 class Encoder(Protocol):
-    """Texts to unit vectors. `name` changes whenever the same text would get another vector."""
+    """Texts to unit vectors. `name` changes whenever the same text would get another vector, `token_name`
+    whenever it would get other tokens ('' = it gives none)."""
 
     @property
     def name(self) -> str: ...
+    @property
+    def token_name(self) -> str: ...
     @property
     def dim(self) -> int: ...
     def queries(self, texts: Sequence[str]) -> Vector:
@@ -54,6 +64,10 @@ class Encoder(Protocol):
         """(n, dim) float32, rows of length 1."""
         ...
 
+    def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
+        """The same rows and, per text, its tokens for late interaction; both from one pass."""
+        ...
+
 
 class Index(Protocol):
     """One generation. Every list is best first and holds only what the scope lets through."""
@@ -62,8 +76,13 @@ class Index(Protocol):
     def generation(self) -> str: ...
     @property
     def calibration(self) -> Calibration | None: ...
-    def dense(self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...]) -> list[Ranked]:
-        """The k nearest chunks of these kinds; score = cosine in [-1, 1]."""
+    def dense(
+        self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...], articles: int | None = None
+    ) -> list[Ranked]:
+        """The k nearest chunks of these kinds; score = cosine in [-1, 1].
+
+        With `articles`, of these k the best chunk of each article, at most so many.
+        """
         ...
 
     def lexical(self, terms: text.QueryTerms, scope: Scope, k: int) -> list[Ranked]:
@@ -72,6 +91,12 @@ class Index(Protocol):
 
     def named(self, code: str, scope: Scope) -> list[Ranked]:
         """Articles that have an error code or model number in title or questions; score 1."""
+        ...
+
+    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[tuple[Chunk, float]]]:
+        """Late interaction of a question's tokens with each chunk of these articles: the mean over the question's
+        tokens of the best cosine with the chunk's, in [-1, 1] (Khattab and Zaharia, ColBERT, 2020). Empty where
+        no tokens were kept. KeyError where an article is unknown."""
         ...
 
     def cosines(self, vector: Vector, article: str) -> Mapping[str, float]:
@@ -111,7 +136,7 @@ class Hit:
     score: fused, in [0, 1]; comparable inside one search only
     twin:  id of the same article in the other language where this asker may see it, else ''
     named: it was asked for by id or code, and stands first for that
-    why:   its place in each list it was found in (`answers`, `asks`, `lexical`)
+    why:   its place in each list it was found in (`answers`, `asks`, `lexical`, `late`)
     """
 
     article: Article
@@ -128,6 +153,7 @@ class Hits:
 
     complete: False when the encoder had no part in it
     vector:   the question's, for what else is compared with it; None without the encoder
+    tokens:   the question's, likewise
     """
 
     query: str
@@ -136,15 +162,15 @@ class Hits:
     generation: str
     complete: bool
     vector: Vector | None = field(default=None, compare=False, repr=False)
+    tokens: Tokens | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _Place:
+    """An article in the result: the one shown, and its twin's id, '' for none."""
+
     article: Article
-    score: float
-    named: bool
-    why: Mapping[str, Place]
-    twin: str = ""
+    twin: str
 
 
 def search(
@@ -157,32 +183,41 @@ def search(
     prefer_lang: str = "",
     limit: int = 10,
     vector: Vector | None = None,
+    tokens: Tokens | None = None,
     weights: Mapping[str, float] = WEIGHTS,
+    late_weight: float = LATE_WEIGHT,
     fold_twins: bool = True,
 ) -> Hits:
     """The articles that answer, best first, at most `limit`, each with its best passage.
 
     encoder:     None while it is not ready; the lexical list then answers alone
     prefer_lang: the customer's language, '' = the language of the question; orders twins, hides nothing
-    vector:      the question's, where it is known already
+    vector, tokens: the question's, where they are known already
     Raises QuestionError when nothing is left of the question once it is cleaned.
     """
     asked = text.clean(question)
     if not asked:
         raise QuestionError("question_empty")
     if encoder and vector is None:
-        vector = encoder.queries([asked])[0]
+        rows, (tokens,) = encoder.with_tokens([asked], query=True)
+        vector = rows[0]
     lists = lists_of(asked, vector, scope, index)
-    named = _named(asked, scope, index, catalogue)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
-    candidates = _candidates(fused, lists, named | _titled(asked, fused, index), index)
-    if fold_twins:
-        candidates = _fold(candidates, prefer_lang or text.language(asked), asked.lower(), scope, index)
-    hits = tuple(_hit(candidate, asked, vector, index) for candidate in candidates[:limit])
+    if tokens is not None and late_weight:
+        lists["late"] = late(list(fused)[:LATE_DEPTH], tokens, index)
+        fused = reranked(fused, lists["late"], late_weight)
+    named = _named(asked, scope, index, catalogue) | _titled(asked, fused, index)
+    order = list(dict.fromkeys([*sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
+    shown = _folded(order, prefer_lang or text.language(asked), asked.lower(), scope, index) if fold_twins else None
+    hits = []
+    for id, place in itertools.islice(shown or ((id, _Place(index.article(id), "")) for id in order), limit):
+        why = {name: ranks[place.article.id] for name, ranks in lists.items() if place.article.id in ranks}
+        passage = _passage(place.article, asked, vector, index)
+        hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why))
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
     measured = signals(list(best_cosines(lists.get("asks", {}), lists.get("answers", {})).values()))
     verdict = judge(bool(hits), measured, curve, named=bool(hits and hits[0].named))
-    return Hits(asked, verdict, hits, index.generation, complete=vector is not None, vector=vector)
+    return Hits(asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 
 
 def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Article, ...]:
@@ -210,7 +245,7 @@ def lists_of(asked: str, vector: Vector | None, scope: Scope, index: Index) -> d
     lists = {"lexical": by_article(index.lexical(text.query_terms(asked), scope, DEPTH))}
     if vector is not None:
         for name, kinds in (("answers", ANSWERS), ("asks", ASKS)):
-            lists[name] = by_article(index.dense(vector, scope, CHUNK_DEPTH, kinds))
+            lists[name] = by_article(index.dense(vector, scope, CHUNK_DEPTH, kinds, DEPTH))
         lists["asks"] = stand_in(lists["asks"], lists["answers"], index)
     return lists
 
@@ -264,6 +299,32 @@ def fuse(lists: Mapping[str, Sequence[tuple[str, Place]]], weights: Mapping[str,
     return dict(sorted(fused.items(), key=lambda item: (-item[1], item[0])))
 
 
+def late(ids: Sequence[str], tokens: Tokens, index: Index) -> dict[str, Place]:
+    """Late interaction with articles: the mean of its best title or question and its best answer.
+
+    The mean, not the best of all: titles are short, and a short text rarely has a word for each of the question's.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    for id, chunks in zip(ids, index.maxsim(ids, tokens), strict=True):
+        if chunks:
+            best = {
+                sort: max(((s, c.id) for c, s in chunks if c.kind in sort), default=None) for sort in (ASKS, ANSWERS)
+            }
+            both = [one for one in best.values() if one]
+            found[id] = sum(score for score, _ in both) / len(both), (best[ANSWERS] or both[0])[1]
+    ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
+    return {id: Place(rank, score, chunk) for rank, (id, (score, chunk)) in enumerate(ordered, 1)}
+
+
+def reranked(fused: Mapping[str, float], late: Mapping[str, Place], weight: float) -> dict[str, float]:
+    """Fused scores with late interaction, scaled to 0–1 over the articles it was worked out for, added by weight."""
+    if not late:
+        return dict(fused)
+    extra = fuse({"late": list(late.items())}, {"late": 1.0})
+    both = {id: (score + weight * extra.get(id, 0.0)) / (1 + weight) for id, score in fused.items()}
+    return dict(sorted(both.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict[str, None]:
     """Articles asked for by id or by error code, in order. A product's model number names no article."""
     id = asked.lower()
@@ -276,66 +337,53 @@ def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict
     return found
 
 
-def _titled(asked: str, fused: Mapping[str, float], index: Index) -> dict[str, None]:
+def _titled(asked: str, fused: Iterable[str], index: Index) -> dict[str, None]:
     """Articles whose title was typed in full."""
     wanted = text.fold(asked)
-    return {id: None for id in fused if text.fold(index.article(id).title) == wanted}
+    return {id: None for id in fused if _fold(index.article(id).title) == wanted}
 
 
-def _candidates(
-    fused: Mapping[str, float], lists: Mapping[str, Mapping[str, Place]], named: Mapping[str, None], index: Index
-) -> list[_Candidate]:
-    """Named articles first, then by fused score."""
-    ids = sorted({*fused, *named}, key=lambda id: (id not in named, -fused.get(id, 0.0), id))
-    return [
-        _Candidate(
-            index.article(id),
-            fused.get(id, 0.0),
-            id in named,
-            {name: ranks[id] for name, ranks in lists.items() if id in ranks},
-        )
-        for id in ids
-    ]
+@functools.lru_cache(maxsize=50_000)
+def _fold(title: str) -> str:
+    """Titles are few and asked about with every key."""
+    return text.fold(title)
 
 
-def _fold(candidates: list[_Candidate], prefer_lang: str, id: str, scope: Scope, index: Index) -> list[_Candidate]:
+def _folded(
+    order: Iterable[str], prefer_lang: str, asked_id: str, scope: Scope, index: Index
+) -> Iterator[tuple[str, _Place]]:
     """Twins as one: the better place, in the customer's language, whether or not a list had that twin.
 
-    An article asked for by its `id` is shown as asked.
+    Gives the id that earned the place, and what stands there. An article asked for by its id is shown as asked.
     """
-    by_id = {candidate.article.id: candidate for candidate in candidates}
-    folded: list[_Candidate] = []
     seen: set[str] = set()
-    for candidate in candidates:
-        article = candidate.article
-        if article.id in seen:
+    for id in order:
+        if id in seen:
             continue
-        other = by_id.get(article.twin) or _twin(article, scope, index)
-        seen |= {article.id, article.twin}
+        article = index.article(id)
+        other = _twin(article, scope, index)
+        seen |= {id, article.twin}
         if other is None:
-            folded.append(candidate)
-        elif article.id != id and _speaks(other.article, prefer_lang) and not _speaks(article, prefer_lang):
-            folded.append(replace(other, score=candidate.score, named=candidate.named, twin=article.id))
+            yield id, _Place(article, "")
+        elif id != asked_id and _speaks(other, prefer_lang) and not _speaks(article, prefer_lang):
+            yield id, _Place(other, id)
         else:
-            folded.append(replace(candidate, twin=other.article.id))
-    return folded
+            yield id, _Place(article, other.id)
 
 
-def _twin(article: Article, scope: Scope, index: Index) -> _Candidate | None:
-    """The same article in the other language where this asker may see it, though no list had it."""
+def _twin(article: Article, scope: Scope, index: Index) -> Article | None:
+    """The same article in the other language, where this asker may see it."""
     try:
         other = index.article(article.twin)
     except KeyError:
         return None
-    return _Candidate(other, 0.0, False, {}) if may_see(scope, other) else None
+    return other if may_see(scope, other) else None
 
 
 def _speaks(article: Article, lang: str) -> bool:
     return article.lang.split("-")[0] == lang.split("-")[0]
 
 
-def _hit(candidate: _Candidate, asked: str, vector: Vector | None, index: Index) -> Hit:
-    article = candidate.article
+def _passage(article: Article, asked: str, vector: Vector | None, index: Index) -> Passage:
     cosines = index.cosines(vector, article.id) if vector is not None else {}
-    passage = choose(article, index.chunks(article.id), asked, cosines)
-    return Hit(article, candidate.score, passage, candidate.twin, candidate.named, candidate.why)
+    return choose(article, index.chunks(article.id), asked, cosines)

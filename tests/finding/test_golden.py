@@ -22,7 +22,7 @@ from kb import text
 from kb.config import ROOT, settings
 from kb.content import products
 from kb.content.articles import read_all
-from kb.finding.search import Hits, Vector, search
+from kb.finding.search import Hits, Tokens, Vector, search
 from kb.people.scope import ANSWERING_STATES
 from tests.small_base import NOON, scope
 
@@ -126,11 +126,18 @@ class Prepared:
 
     def __init__(self, encoder: SentenceEncoder, asked: Sequence[str]) -> None:
         self.name, self.dim, self.passages = encoder.name, encoder.dim, encoder.passages
-        self._rows = dict(zip(asked, encoder.queries(asked), strict=True))
+        self.token_name = encoder.token_name
+        rows, tokens = encoder.with_tokens(asked, query=True)
+        self._made = dict(zip(asked, zip(rows, tokens, strict=True), strict=True))
 
     def queries(self, texts: Sequence[str]) -> Vector:
         (asked,) = texts
-        return self._rows[asked][None]
+        return self._made[asked][0][None]
+
+    def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
+        (asked,) = texts
+        row, tokens = self._made[asked]
+        return row[None], [tokens]
 
 
 @dataclass(frozen=True)

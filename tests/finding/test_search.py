@@ -17,6 +17,8 @@ from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS
 from kb.finding.search import (
     DEPTH,
+    LATE_DEPTH,
+    LATE_WEIGHT,
     WEIGHTS,
     Hits,
     Place,
@@ -25,6 +27,8 @@ from kb.finding.search import (
     by_article,
     fuse,
     in_work,
+    late,
+    reranked,
     search,
 )
 from kb.finding.verdict import Curve, Verdict
@@ -215,13 +219,15 @@ QUESTIONS = [
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_hits_are_the_fused_lists_of_the_index(index: Engine, question: str) -> None:
-    vector = ENCODER.queries([question])[0]
+    (vector,), (tokens,) = ENCODER.with_tokens([question], query=True)
     lists = {
         "answers": by_article(index.dense(vector, AGENT, 500, ANSWERS)),
         "asks": by_article(index.dense(vector, AGENT, 500, ASKS)),
         "lexical": by_article(index.lexical(text.query_terms(question), AGENT, 100)),
     }
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, WEIGHTS)
+    lists["late"] = late(list(fused)[:LATE_DEPTH], tokens, index)
+    fused = reranked(fused, lists["late"], LATE_WEIGHT)
     found = ask(index, question, fold_twins=False, limit=100)
     assert ids(found) == list(fused)
     assert [hit.score for hit in found.hits] == pytest.approx(list(fused.values()), abs=1e-12)
@@ -231,6 +237,30 @@ def test_hits_are_the_fused_lists_of_the_index(index: Engine, question: str) -> 
         assert hit.passage.chunk in {chunk.id for chunk, _ in index.chunks(hit.article.id)}
         assert (hit.named, hit.twin) == (False, "")
     assert (found.query, found.generation, found.complete) == (question, index.generation, True)
+
+
+def test_late_interaction_is_the_mean_of_the_best_ask_and_the_best_answer(index: Engine) -> None:
+    _, (tokens,) = ENCODER.with_tokens([QUESTIONS[0]], query=True)
+    found = late(index.ids, tokens, index)
+    assert sorted(found) == list(index.ids)
+    for id, place in found.items():
+        (scores,) = index.maxsim([id], tokens)
+        asks = [score for chunk, score in scores if chunk.kind in ASKS]
+        answers = {chunk.id: score for chunk, score in scores if chunk.kind in ANSWERS}
+        best = [max(side) for side in (asks, list(answers.values())) if side]
+        assert place.score == pytest.approx(sum(best) / len(best))
+        assert not answers or answers[place.chunk] == max(answers.values())
+    ordered = sorted(found, key=lambda id: (-found[id].score, id))
+    assert [found[id].rank for id in ordered] == list(range(1, len(found) + 1))
+
+
+def test_late_interaction_is_scaled_over_its_articles_and_added_by_weight() -> None:
+    fused = {"a": 0.9, "b": 0.8, "c": 0.5, "d": 0.1}
+    places = {"a": Place(3, 0.2, ""), "b": Place(1, 0.6, ""), "c": Place(2, 0.3, "")}
+    found = reranked(fused, places, 0.5)
+    assert found == pytest.approx({"b": 1.3 / 1.5, "a": 0.9 / 1.5, "c": 0.625 / 1.5, "d": 0.1 / 1.5})
+    assert list(found) == ["b", "a", "c", "d"]
+    assert reranked(fused, {}, 0.5) == fused
 
 
 @pytest.mark.parametrize(

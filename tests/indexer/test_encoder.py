@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from indexer.encoder import BATCH, MAX_TOKENS, SentenceEncoder
+from indexer.encoder.tokens import cosines as near
 from kb.config import Settings, settings
 from kb.errors import SettingError
 from kb.finding.search import Vector
@@ -81,6 +82,20 @@ def test_texts_in_any_order_and_number_get_their_own_rows(encoder: SentenceEncod
     alone = np.concatenate([encoder.passages([many[i]]) for i in range(0, len(many), 10)])
     near = alone @ rows.T
     assert near.argmax(axis=1).tolist() == list(range(0, len(many), 10))
+
+
+def test_one_pass_gives_the_rows_and_the_tokens(encoder: SentenceEncoder) -> None:
+    rows, tokens = encoder.with_tokens(TEXTS, query=False)
+    assert cosines(rows, encoder.passages(TEXTS)).min() > 0.998
+    assert [len(one) > 0 for one in tokens] == [bool(text and text != "🔥") for text in TEXTS]
+    words = [TEXTS[1][place:].split()[0] for place in tokens[1]["place"].tolist()]
+    assert words[0] == "Refund"
+    assert words[-1] == "card"
+    assert not {"to", "an"} & set(words)  # function words do not count
+    _, (asked,) = encoder.with_tokens(["我的卡过期了，退款去哪"], query=True)
+    assert np.linalg.norm(asked, axis=1) == pytest.approx(np.ones(len(asked)), abs=1e-4)
+    likeness = [float(near(one, asked).max(axis=0).mean()) for one in tokens[:4]]
+    assert likeness.index(max(likeness)) in (0, 1)  # 退款多久到账, Refund to an expired card
 
 
 def test_no_texts_give_no_rows(encoder: SentenceEncoder) -> None:

@@ -22,7 +22,7 @@ from indexer.engine import fields as engines
 from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import ANSWERS, ASKS, cut, embedded, shown
-from kb.finding.search import Index, Ranked, Vector
+from kb.finding.search import Index, Ranked, Tokens, Vector
 from kb.people.scope import Scope, may_see
 from tests.fake_encoder import HashEncoder
 from tests.small_base import ALL, TODAY, SmallBase, scope
@@ -304,6 +304,52 @@ def test_chunks_that_are_equally_near_come_in_the_order_of_their_ids(built: Buil
     assert [item.score for item in found] == pytest.approx([1.0] * 3)
 
 
+# --- tokens --------------------------------------------------------------------------------------
+
+
+def by_hand(tokens: Tokens) -> Vector:
+    """Packed tokens as rows, one value at a time: two bits a value, the lowest first, then the scale."""
+    levels = (-0.4528, -1.510, 0.4528, 1.510)
+    return np.array(
+        [
+            [levels[code >> 2 * i & 3] * float(one["scale"]) for code in one["codes"].tolist() for i in range(4)]
+            for one in tokens
+        ]
+    ).reshape(len(tokens), ENCODER.dim)
+
+
+@functools.cache
+def token_rows(text: str) -> Vector:
+    return by_hand(ENCODER.with_tokens([text], query=False)[1][0])
+
+
+def test_maxsim_is_the_mean_over_the_questions_tokens_of_the_best_of_each_chunk(built: Built) -> None:
+    ids = list(built.articles)[::3]
+    for tokens in ENCODER.with_tokens(QUESTIONS[::3], query=True)[1]:
+        found = built.index.maxsim(ids, tokens)
+        for id, scores in zip(ids, found, strict=True):
+            article = built.articles[id]
+            wanted = {c: (tokens @ token_rows(embedded(article, c)).T).max(axis=1).mean() for c in cut(article)}
+            assert dict(scores) == pytest.approx(wanted, abs=1e-4)
+            assert [chunk for chunk, _ in scores] == cut(article)
+
+
+def test_maxsim_of_no_tokens_or_no_articles_is_nothing(built: Built) -> None:
+    (tokens,) = ENCODER.with_tokens(["red light"], query=True)[1]
+    assert built.index.maxsim([], tokens) == []
+    assert built.index.maxsim(["same-a"], tokens[:0]) == [[]]
+    with pytest.raises(KeyError):
+        built.index.maxsim(["gone-for-good"], tokens)
+
+
+def test_a_model_without_tokens_gives_an_index_without_late_interaction(base: SmallBase) -> None:
+    base.encoder.token_name = ""
+    base.write("only", "Red light", body="No signal.")
+    base.build()
+    (tokens,) = ENCODER.with_tokens(["red light"], query=True)[1]
+    assert base.open().engine.maxsim(["only"], tokens) == [[]]
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 
@@ -470,11 +516,11 @@ def test_an_approximate_field_finds_nearly_all_and_scores_exactly(
         recalled = 0
         for vector in asked:
             exact = rows @ vector
-            found = list(field.nearest(vector, 10, bits))
-            assert [score for _, score in found] == pytest.approx(exact[[row for row, _ in found]].tolist(), abs=1e-6)
+            found, scores = field.nearest(vector, 10, bits)
+            assert scores.tolist() == pytest.approx(exact[found].tolist(), abs=1e-6)
             possible = exact if mask is None else np.where(mask, exact, -2)
             best = np.argsort(-possible, kind="stable")[:10]
-            recalled += len(set(best.tolist()) & {row for row, _ in found})
+            recalled += len(set(best.tolist()) & set(found.tolist()))
         assert recalled / (10 * len(asked)) >= 0.98
 
 

@@ -121,9 +121,10 @@ def test_a_generation_of_another_model_or_other_rules_does_not_fit(base: SmallBa
     write_round(base, 1)
     base.build()
     manifest = base.open().manifest
-    assert manifest.fits("hash")
-    assert not manifest.fits("another model")
-    assert not replace(manifest, **{change: "another" if change == "model" else 99}).fits("hash")
+    assert manifest.fits("hash", "hash:letters")
+    assert not manifest.fits("another model", "hash:letters")
+    assert not manifest.fits("hash", "other tokens")
+    assert not replace(manifest, **{change: "another" if change == "model" else 99}).fits("hash", "hash:letters")
 
 
 def test_a_generation_in_another_format_is_told_as_such(base: SmallBase) -> None:

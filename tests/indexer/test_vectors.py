@@ -177,3 +177,39 @@ def test_two_programs_may_fill_one_cache(file: Path) -> None:
 
 def test_a_batch_is_small_enough_to_lose() -> None:
     assert BATCH <= 256  # about three seconds of embedding
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+
+def test_tokens_are_kept_beside_the_vectors_from_one_pass(cache: VectorCache) -> None:
+    encoder = Counting()
+    rows, tokens = cache.with_tokens(TEXTS, encoder)
+    _, wanted = HashEncoder().with_tokens(TEXTS, query=False)
+    again, kept = cache.with_tokens(TEXTS, encoder)
+    assert sum(map(len, encoder.batches)) == len(TEXTS)
+    assert np.array_equal(rows, HashEncoder().passages(TEXTS))
+    assert np.array_equal(again, rows)
+    for one, same, true in zip(tokens, kept, wanted, strict=True):
+        assert np.array_equal(one, true)
+        assert np.array_equal(same, true)
+    assert np.array_equal(cache.passages(TEXTS, encoder), rows)
+    assert sum(map(len, encoder.batches)) == len(TEXTS)
+
+
+def test_a_vector_without_its_tokens_is_embedded_again(cache: VectorCache) -> None:
+    encoder = Counting()
+    cache.passages(TEXTS, encoder)
+    cache.with_tokens(TEXTS[:2], encoder)
+    assert [len(batch) for batch in encoder.batches] == [len(TEXTS), 2]
+    encoder.token_name = "other axes"
+    cache.with_tokens(TEXTS[:2], encoder)
+    assert [len(batch) for batch in encoder.batches] == [len(TEXTS), 2, 2]
+
+
+def test_a_model_that_gives_no_tokens_gets_its_vectors(cache: VectorCache) -> None:
+    encoder = Counting()
+    encoder.token_name = ""
+    rows, tokens = cache.with_tokens(TEXTS, encoder)
+    assert np.array_equal(rows, HashEncoder().passages(TEXTS))
+    assert [len(one) for one in tokens] == [0] * len(TEXTS)

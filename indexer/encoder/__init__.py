@@ -1,4 +1,4 @@
-"""Texts → unit vectors: one SentenceTransformer behind one lock."""
+"""Texts → unit vectors, and their tokens': one SentenceTransformer behind one lock, one pass for both."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from indexer.encoder.tokens import Projection, kept_projection, packed, words
 from kb.config import PACKAGED_MODEL, Settings
 from kb.errors import SettingError
+from kb.finding.search import Tokens, Vector
 
 # Before torch loads: its threads that wait shall sleep. Spinning, they stop each other on a busy machine: one
 # query then took 419 ms (1.9 s at worst) where it took 10 ms asleep, measured side by side.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-Vector = NDArray[np.float32]
-
 MAX_TOKENS = 512
 BATCH = 32  # texts embedded at once; the lock is free between batches, so that a build never blocks a call
+VOCABULARY, TEXTS, PIECES, SEED = 60_000, 256, 24, 0  # what the axes of tokens are taken over; the common pieces first
 
 
 class SentenceEncoder:
@@ -59,6 +60,8 @@ class SentenceEncoder:
         self._passage_prompt = _prompt(settings.passage_prompt, prompts.get("document") or prompts.get("passage"))
         self.dim = int(self._model.get_embedding_dimension() or 0)
         self.name = self._fingerprint(settings.model)
+        self._projection = self._axes(settings.home / "model" / f"tokens-{self.name.replace(':', '-')}.npz")
+        self.token_name = f"{self.name}:{self._projection.name}" if self._projection else ""
 
     def _fingerprint(self, model: str) -> str:
         """Model name and a hash of all that decides a vector: weights, tokenizer, pooling, prompts, precision."""
@@ -74,11 +77,19 @@ class SentenceEncoder:
 
     def queries(self, texts: Sequence[str]) -> Vector:
         """(n, dim) float32, rows of length 1, with the query prompt."""
-        return self._encode(texts, self._query_prompt)
+        return self._encode(texts, self._query_prompt)[0]
 
     def passages(self, texts: Sequence[str]) -> Vector:
         """(n, dim) float32, rows of length 1, with the passage prompt."""
-        return self._encode(texts, self._passage_prompt)
+        return self._encode(texts, self._passage_prompt)[0]
+
+    def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
+        """The rows of `queries` or `passages`, and per text its tokens, from one pass of the model.
+
+        A passage's are packed (`indexer.encoder.tokens.token_type`), a question's are (t, kept) float32 rows of
+        length 1. A model whose tokenizer does not say where its tokens stand gives none.
+        """
+        return self._encode(texts, self._query_prompt if query else self._passage_prompt, query)
 
     def raw(self, texts: Sequence[str]) -> Vector:
         """Passages by one plain call of the model, (n, dim): what the build's rate is measured against."""
@@ -87,25 +98,71 @@ class SentenceEncoder:
         found: Vector = rows.float().numpy()
         return found
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> Vector:
+    def _encode(self, texts: Sequence[str], prompt: str, query: bool | None = None) -> tuple[Vector, list[Tokens]]:
+        """Rows and, unless `query` is None, tokens."""
         if not texts:
-            return np.zeros((0, self.dim), np.float32)
+            return np.zeros((0, self.dim), np.float32), []
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # like lengths together: less padding
         rows = np.empty((len(texts), self.dim), np.float32)
+        tokens: list[Tokens] = [np.zeros((0, 0), np.float32)] * len(texts)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             with self._lock:
-                vectors = self._model.encode(
+                found: Any = self._model.encode(
                     [texts[i] for i in batch],
                     prompt=prompt,  # '' means none, even where the model has a default
                     batch_size=BATCH,
                     show_progress_bar=False,
-                    convert_to_tensor=True,
+                    output_value="sentence_embedding" if query is None else None,
+                    convert_to_tensor=query is None,
                 )
-            rows[batch] = vectors.float().numpy()
+            if query is None:
+                rows[batch] = found.float().numpy()
+                continue
+            for i, one in zip(batch, found, strict=True):
+                rows[i] = one["sentence_embedding"].float().numpy()
+                tokens[i] = self._tokens(prompt, texts[i], one, query)
         norms = np.linalg.norm(rows, axis=1, keepdims=True)  # bf16 leaves lengths of .9992–1.0009
         unit: Vector = rows / np.maximum(norms, 1e-12)
-        return unit
+        return unit, tokens
+
+    def _tokens(self, prompt: str, text: str, found: Any, query: bool) -> Tokens:
+        """The tokens of one text from its states: pieces of words, of a passage without function words."""
+        if self._projection is None:
+            return np.zeros((0, 0), np.float32)
+        states = found["token_embeddings"].float().numpy()
+        written = prompt + text
+        spans = self._spans(written)[: len(states)]
+        kept = words(written, spans, len(prompt), function_words=query)
+        kept = kept or words(written, spans, len(prompt), function_words=True)  # "who am I": nothing else
+        rows = self._projection.rows(states[kept])
+        return rows if query else packed(rows, [max(0, spans[at][0] - len(prompt)) for at in kept])
+
+    def _spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a text stands in it."""
+        told = self._model.tokenizer(
+            text, truncation=True, max_length=self._model.max_seq_length, return_offsets_mapping=True
+        )
+        return [(low, high) for low, high in told["offset_mapping"]]
+
+    def _axes(self, file: Path) -> Projection | None:
+        """What this model's states are projected on, kept in a file: taken once over pieces of its vocabulary."""
+        if not getattr(self._model.tokenizer, "is_fast", False):
+            return None
+        return kept_projection(file, self._vocabulary_states)
+
+    def _vocabulary_states(self) -> Vector:
+        """(n, dim) last hidden states of pieces of the vocabulary, in texts drawn by a fixed seed."""
+        known = sorted(self._model.tokenizer.get_vocab().items(), key=lambda item: item[1])[:VOCABULARY]
+        pieces = [piece for piece, _ in known if any(char.isalnum() for char in piece)]
+        drawn = np.random.default_rng(SEED).permutation(len(pieces))[: TEXTS * PIECES]
+        texts = ["".join(pieces[i] for i in drawn[at : at + PIECES]) for at in range(0, len(drawn), PIECES)]
+        texts = [" ".join(one.replace("▁", " ").replace("##", "").split()) for one in texts]
+        found = self._model.encode(
+            texts, prompt=self._passage_prompt, batch_size=BATCH, output_value="token_embeddings"
+        )
+        inside = [one.float().numpy()[1:-1] for one in found]  # without the marks of begin and end
+        return np.concatenate(inside)
 
 
 def _prompt(setting: str, own: str | None) -> str:
