@@ -220,6 +220,7 @@ COMPUTED_LABELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "form_*": [f"form_{name}" for name in in_script("call", r"\b(\w+): \w+Form\b")],
         "gap_*": [f"gap_{name}" for name in SAID_LATER if name != "kind"],
         "kind_*": [f"kind_{kind}" for kind in gap.KINDS],
+        "label": in_script("call", r'\["(key_\w+)"'),
         "name": in_script("call", r'"(due_\w+)"'),
         "notice_*": [f"notice_{kind}" for kind in bulletins.KINDS],
         "reason_*": [f"reason_{reason}" for reason in flags.REASONS],
@@ -423,7 +424,7 @@ def test_the_reader_of_labels_finds_them_in_every_script_and_however_they_are_co
         "said_helped",
         "said_unsolved",
         "do_unsolved",
-        "key_clear",  # labels[["key_move", "key_open", "key_clear"][at]]
+        "key_clear",  # of FIXED in sheet.js
     }
     assert labels("finder") >= {"missing", "notice_holding", "placeholder"}
     assert labels("say") >= {"solved", "helped", "unsolved", "flag", "none"}

@@ -29,6 +29,7 @@ BLOCK_LOOK = {
     "escalate": (st.info, ":material/call_split:"),
 }
 LONG = 1_500  # characters of prose: more is folded but for the section asked about
+_NOT_EXPLAINED = re.compile(r"^#|`|\]\(")  # a heading, code, a link: a link inside would break them
 _ONLY_LINKS = re.compile(r"(?:[ \t]*[-*][ \t]*\[[^\[\]\n]*\]\([^()\n]*\)[ \t]*\n?)+")  # shown as buttons
 
 
@@ -102,18 +103,15 @@ def _prose(served: Served, article: Article) -> None:
 
 def _explained(served: Served, article: Article, markdown: str) -> str:
     """Article Markdown to draw, with the plain meaning of a glossary word shown where the mouse rests on it."""
-    lines = []
-    for line in safe_markdown(markdown).split("\n"):
-        found = (
-            []
-            if line.startswith("#") or "`" in line or "](" in line
-            else sorted(jargon(line, article.lang, served.glossary))
-        )
-        for place, word, meaning in reversed(found):
-            title = meaning.replace('"', "”")
-            line = f'{line[:place]}[{line[place : place + len(word)]}](#plain "{title}"){line[place + len(word) :]}'
-        lines.append(line)
-    return "\n".join(lines)
+    lines = safe_markdown(markdown).split("\n")
+    return "\n".join(line if _NOT_EXPLAINED.search(line) else _with_meanings(served, article, line) for line in lines)
+
+
+def _with_meanings(served: Served, article: Article, line: str) -> str:
+    for place, word, meaning in sorted(jargon(line, article.lang, served.glossary), reverse=True):  # from the end on
+        end, title = place + len(word), meaning.replace('"', "”")
+        line = f'{line[:place]}[{line[place:end]}](#plain "{title}"){line[end:]}'
+    return line
 
 
 def _walks(here: Desk, article: Article, keys: dict[str, list[str]]) -> None:

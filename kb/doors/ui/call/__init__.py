@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
-SCRIPTS = ("outbox.js", "keys.js", "forms.js", "call.js")
+SCRIPTS = ("outbox.js", "keys.js", "forms.js", "sheet.js", "drawing.js", "call.js")
 HTML = """
 <div class="call">
   <div id="unseen" role="region" aria-live="polite"></div>

@@ -34,6 +34,7 @@ class Bar {
   constructor(root, data) {
     this.root = root;
     this.data = data;
+    this.sheet = new KeySheet(this);
     this.done = []; // what can be undone, the latest last
     this.typed = { q: "" };
     this.typing = { keys: 0 }; // since the last search: how many keys, and `from`, when the first was pressed
@@ -230,8 +231,11 @@ class Bar {
 
   pressed(event) {
     if (event.isComposing || event.keyCode === 229) return;
-    if (this.learning) return this.learn(event);
-    if (event.key === "Escape" && (!this.form().hidden || this.sheet().open)) {
+    if (this.sheet.learning) {
+      this.stopEvent(event);
+      return this.sheet.learn(event);
+    }
+    if (event.key === "Escape" && (!this.form().hidden || this.sheet.isOpen())) {
       this.stopEvent(event);
       return this.close();
     }
@@ -280,7 +284,7 @@ class Bar {
       switch: () => this.next(),
       another: () => this.another(),
       end: () => this.end(),
-      keys: () => this.showKeys(),
+      keys: () => (this.sheet.isOpen() ? this.close() : this.sheet.open()),
     }[action];
     doing();
   }
@@ -463,10 +467,6 @@ class Bar {
     return this.root.querySelector("#form");
   }
 
-  sheet() {
-    return this.root.querySelector("#sheet");
-  }
-
   open(name, start) {
     const sending = {
       promise: (said) => {
@@ -506,8 +506,7 @@ class Bar {
   close() {
     this.form().hidden = true;
     this.form().replaceChildren();
-    if (this.sheet().open) this.sheet().close();
-    this.learning = null;
+    this.sheet.close();
     tell({ type: "focus" });
   }
 
@@ -541,60 +540,6 @@ class Bar {
     this.draw();
   }
 
-  // --- keys --------------------------------------------------------------------------------------------
-
-  showKeys() {
-    if (this.sheet().open) return this.close();
-    const rows = Object.entries(this.keys).map(([action, [first, ...more]]) => make("tr", {},
-      make("td", {}, this.labels[`do_${action}`]),
-      make("td", {}, key(first), ...more.flatMap((one) => [" ", key(one)])),
-      make("td", {}, button(this.labels.key_change, () => this.startLearning(action), { "data-action": action }))));
-    const fixed = ["↑ ↓", "Enter", "Esc"].map((one, at) => make("tr", {}, make("td", {}, this.labels[["key_move", "key_open", "key_clear"][at]]), make("td", {}, key(one)), make("td", {})));
-    const note = make("p", { id: "key-note", role: "status" }, this.labels.key_hint);
-    const head = make("div", { class: "head" }, make("strong", { id: "sheet-title" }, this.labels.keys_title), button("✕", () => this.close(), { "aria-label": this.labels.close }));
-    const reset = button(this.labels.key_reset, () => this.saveKeys({}));
-    this.sheet().setAttribute("aria-labelledby", "sheet-title");
-    this.sheet().replaceChildren(head, note, make("table", {}, make("tbody", {}, ...fixed, ...rows)), reset);
-    if (!this.sheet().open) this.sheet().showModal();
-  }
-
-  startLearning(action) {
-    this.learning = action;
-    this.sheet().querySelector("#key-note").textContent = `${this.labels[`do_${action}`]}: ${this.labels.key_press}`;
-  }
-
-  learn(event) {
-    this.stopEvent(event);
-    const note = this.sheet().querySelector("#key-note");
-    const pressed = keyOf(event).replace("Meta+", "Ctrl+");
-    if (event.key === "Escape") {
-      this.learning = null;
-      note.textContent = this.labels.key_hint;
-      return;
-    }
-    const why = refusal(pressed, this.learning, this.keys, this.labels);
-    if (why) {
-      if (why.trim()) note.textContent = `${pressed}: ${why}`;
-      return;
-    }
-    const own = { ...this.data.chosen, [this.learning]: pressed };
-    this.learning = null;
-    this.saveKeys(own);
-  }
-
-  saveKeys(own) {
-    this.data.chosen = own;
-    for (const [action, [, ...more]] of Object.entries(this.keys)) this.keys[action] = [own[action] ?? this.data.defaults[action][0], ...more];
-    this.outbox.put("/api/preferences", { keys: own });
-    this.showKeysAgain();
-    this.draw();
-  }
-
-  showKeysAgain() {
-    this.sheet().close();
-    this.showKeys();
-  }
-
   // --- drawing -----------------------------------------------------------------------------------------
 
   tick() {
@@ -604,52 +549,7 @@ class Bar {
   }
 
   draw() {
-    const { labels } = this;
-    const facts = [[...this.calls.keys()], this.current, this.call() ?? this.waiting, this.ended?.id, this.mine, this.outbox.failures && this.outbox.items.length, this.keys, this.ui];
-    this.root.querySelector("#bar").dataset.unsent = this.outbox.items.length;
-    const drawn = JSON.stringify(facts, (name, value) => (["last", "searched", "q", "article", "known"].includes(name) ? undefined : value));
-    if (drawn === this.drawn) return; // an open list of products must not close while something is sent
-    this.drawn = drawn;
-    const bar = this.root.querySelector("#bar");
-    const one = this.call();
-    const calls = [...this.calls.values()].map((each) => button(each === one ? "" : `${labels.call} ${elapsed(Date.now() - each.begun)}`, () => each !== one && this.next(), { class: each === one ? "on call-chip" : "call-chip", title: each.id }));
-    const now = calls[[...this.calls.values()].indexOf(one)];
-    now?.append(make("span", { class: "dot", "aria-hidden": "true" }), `${labels.call} `, make("span", { id: "time" }, elapsed(Date.now() - one.begun)));
-    const none = one ? null : make("span", { class: "quiet" }, labels.call_none);
-    const context = one ?? this.waiting ?? {};
-    const product = this.select("product", labels.any_product, this.data.products, context.product ?? "");
-    const lang = this.select("lang", labels.any_lang, { zh: "中文", en: "English" }, context.lang ?? "");
-    const due = this.mine.promises.length + this.mine.answered.length;
-    const mine = due ? this.tool("mine", `${labels.mine} ${due}`, "due") : null;
-    const waiting = this.outbox.failures ? make("span", { class: "trouble", id: "unsent" }, `${labels.unsent} ${this.outbox.items.length}`) : null;
-    const tools = make("span", { class: "tools" }, waiting, mine, this.tool("gap", labels.gap, "gap"), this.tool("promise", labels.promise), one || this.ended ? this.tool("summary", labels.summary) : null, one ? this.tool("end", labels.end) : null, this.tool("keys", labels.keys_short));
-    this.root.querySelector("#unseen").replaceChildren(...this.mine.unseen.slice(0, 1).map((one) => this.notice(one)));
-    const focused = this.root.contains(this.root.getRootNode().activeElement) || bar.contains(bar.getRootNode().activeElement) ? bar.getRootNode().activeElement?.id : "";
-    bar.setAttribute("aria-label", labels.bar);
-    bar.replaceChildren(...[none, ...calls, product, lang, tools].filter(Boolean));
-    if (focused) this.root.querySelector(`#${focused}`)?.focus();
-    bar.dataset.call = one?.id ?? "";
-  }
-
-  notice(one) {
-    const more = this.mine.unseen.length - 1;
-    const seen = button(this.labels.seen, () => this.seen(), { id: "do-seen" });
-    seen.append(key(this.keys.seen[0]));
-    const texts = [make("strong", {}, `${this.labels[`notice_${one.kind}`]}: ${one.title}`)];
-    if (one.body) texts.push(make("div", {}, one.body));
-    if (one.say) texts.push(make("div", { class: "saying" }, one.say));
-    return make("div", { class: `notice ${one.kind}` }, make("div", {}, ...texts), make("span", {}, seen, more ? ` +${more}` : ""));
-  }
-
-  tool(action, text, look = "") {
-    return button("", () => this.act(action), { class: look, id: `do-${action}` }).appendChild(document.createTextNode(text)).parentNode.appendChild(key(this.keys[action][0])).parentNode;
-  }
-
-  select(name, any, options, value) {
-    const node = make("select", { id: `about-${name}`, "aria-label": any, class: value ? "set" : "" }, make("option", { value: "" }, any), ...Object.entries(options).map(([id, text]) => make("option", { value: id }, text)));
-    node.value = value;
-    node.addEventListener("change", () => this.about({ [name]: node.value }));
-    return node;
+    drawBar(this);
   }
 }
 
@@ -658,11 +558,6 @@ function popped(pop) {
   if (!pop.token || pop.token === sessionStorage.getItem(POPPED)) return null;
   sessionStorage.setItem(POPPED, pop.token);
   return pop;
-}
-
-function elapsed(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 async function toClipboard(text) {
