@@ -16,6 +16,7 @@ sets that weights or thresholds were fitted on; the set reported on is never amo
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import math
@@ -278,6 +279,26 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def arguments(name: str, story: str, systems: Sequence[str], limit: int | None = None) -> argparse.Namespace:
+    """What `benchmarks/{name}.py` is asked: `folder` (a labelled set), `systems` (a list), `json`, `limit`.
+
+    story: its docstring; systems: those it knows, all asked unless some are named; limit: where none is given
+    """
+    parser = argparse.ArgumentParser(prog=f"python benchmarks/{name}.py", description=story.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="with " + ", ".join(FILES))
+    parser.add_argument("--systems", default=",".join(systems), help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result here")
+    most = "at most N questions" + (" (%(default)s)" if limit else "")
+    parser.add_argument("--limit", type=int, default=limit, metavar="N", help=most)
+    given = parser.parse_args()
+    given.systems = given.systems.split(",")
+    if unknown := set(given.systems) - set(systems):
+        parser.error(f"unknown systems: {', '.join(sorted(unknown))}")
+    if not is_labelled_set(given.folder):
+        parser.error(f"{given.folder} has not all of {', '.join(FILES)}")
+    return given
 
 
 class Progress:

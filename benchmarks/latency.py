@@ -34,6 +34,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -48,6 +49,9 @@ from kb.content.articles import Article, plain, read_all
 from kb.finding.chunks import cut, embedded
 from kb.finding.search import search
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 SEED = 7
 RAW_SAMPLE = 4_000  # texts the raw encoder's rate is taken on: a slice of the same ones
@@ -280,13 +284,22 @@ TYPE = """async (words) => {
 
 def typed(url: str, sample: list[Article], count: int) -> dict[str, float]:
     """A key pressed → that question's rows painted, in Chromium: questions grow a few characters a time."""
-    from playwright.sync_api import sync_playwright
-
     growing: list[str] = []
     for question in new_questions(sample, count, 11):
         growing += [question[:n] for n in range(6, len(question) + 1, 4)]
     growing = [w.rstrip() for w in growing]
     words = list(dict.fromkeys(itertools.islice(growing, count)))
+    with signed_in_page(url) as page:
+        page.evaluate(TYPE, [f"warm {n} router" for n in range(20)])
+        ms = page.evaluate(TYPE, words)
+    return percentiles("keystroke_", ms)
+
+
+@contextmanager
+def signed_in_page(url: str) -> Iterator[Page]:
+    """The agent's page in Chromium, at rest."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         context = browser.new_context(locale="en-US", viewport={"width": 1366, "height": 900})
@@ -295,10 +308,8 @@ def typed(url: str, sample: list[Article], count: int) -> dict[str, float]:
         page.goto(url)
         page.locator("#q").wait_for(timeout=60_000)
         page.wait_for_timeout(2_000)
-        page.evaluate(TYPE, [f"warm {n} router" for n in range(20)])
-        ms = page.evaluate(TYPE, words)
+        yield page
         browser.close()
-    return percentiles("keystroke_", ms)
 
 
 @contextmanager
@@ -352,13 +363,18 @@ def made(work: Path, count: int, sample: list[Article]) -> tuple[Path, Path]:
     return folder, home
 
 
-def main() -> None:
-    """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(story: str) -> argparse.Namespace:
+    """How many articles to make, how often to search, where to write. `story`: the benchmark's docstring."""
+    parser = argparse.ArgumentParser(description=story, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=10_000)
     parser.add_argument("--searches", type=int, default=300)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run it."""
+    options = arguments(__doc__)
     configured = settings()
     sample, _ = read_all(configured.articles)
     encoder = SentenceEncoder(replace(configured))

@@ -15,16 +15,13 @@ from pathlib import Path
 if not __package__:  # run as a file: import the project, not this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
 import tempfile
 import time
 from contextlib import closing
 from datetime import UTC, datetime
 
-from playwright.sync_api import sync_playwright
-
 from benchmarks.bench import machine, result, table, write_json
-from benchmarks.latency import ARGUMENTS, asked, made, new_questions, percentiles, running, typed
+from benchmarks.latency import arguments, asked, made, new_questions, percentiles, running, signed_in_page, typed
 from benchmarks.retrieval import WORK
 from indexer.build import build
 from indexer.encoder import SentenceEncoder
@@ -74,18 +71,10 @@ OPEN = """async (words) => {
 
 def opened(url: str, sample: list[Article], count: int) -> dict[str, float]:
     """Enter → the article's title and its sentence to say painted, in Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        context = browser.new_context(locale="en-US", viewport={"width": 1366, "height": 900})
-        context.request.post(f"{url}/sign-in", form={"sample": "agent"})
-        page = context.new_page()
-        page.goto(url)
-        page.locator("#q").wait_for(timeout=60_000)
-        page.wait_for_timeout(2_000)
+    with signed_in_page(url) as page:
         questions = list(new_questions(sample, count + 10, 23))
         page.evaluate(OPEN, questions[:10])
         ms = page.evaluate(OPEN, questions[10:])
-        browser.close()
     return percentiles("open_", ms)
 
 
@@ -101,11 +90,7 @@ def outside(url: str, cookie: str, sample: list[Article], count: int) -> dict[st
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--articles", type=int, default=10_000)
-    parser.add_argument("--searches", type=int, default=300)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = arguments(__doc__)
     sample, _ = read_all(settings().articles)
     with tempfile.TemporaryDirectory(prefix="firstcall-") as work:
         folder, home = made(Path(work), options.articles, sample)

@@ -37,6 +37,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
 
 
+def both(figures: Mapping[str, Any], name: str = "") -> str:
+    """The middle and the 95th percentile of a time."""
+    return f"{figures[f'{name}p50_ms']} / {figures[f'{name}p95_ms']} ms"
+
+
 def retrieval() -> str:
     """nDCG@10 and hit@1 of every set, side by side."""
     results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("retrieval-*.json"))]
@@ -84,13 +89,10 @@ def latency(found: Mapping[str, Any]) -> str:
     """What an agent waits for."""
     ours, raw = found["systems"]["firstcall"], found["systems"]["encoder"]
     rows = [
-        ["one search in process, p50 / p95", f"{ours['search_p50_ms']} / {ours['search_p95_ms']} ms"],
-        ["encoding its question alone", f"{raw['p50_ms']} / {raw['p95_ms']} ms"],
-        [
-            "what the search adds to that",
-            f"{ours['search_less_encoder_p50_ms']} / {ours['search_less_encoder_p95_ms']} ms",
-        ],
-        ["keystroke → results painted in Chromium", f"{ours['keystroke_p50_ms']} / {ours['keystroke_p95_ms']} ms"],
+        ["one search in process, p50 / p95", both(ours, "search_")],
+        ["encoding its question alone", both(raw)],
+        ["what the search adds to that", both(ours, "search_less_encoder_")],
+        ["keystroke → results painted in Chromium", both(ours, "keystroke_")],
         ["article saved → found, middle / worst of 10", f"{ours['save_p50_s']} / {ours['save_max_s']} s"],
         ["start → first answer by words / encoder warm", f"{ours['first_answer_s']} / {ours['warm_s']} s"],
         ["build, texts a second (share of the raw encoder's rate)", f"{ours['build_per_s']} ({ours['build_to_raw']})"],
@@ -124,9 +126,9 @@ def live(found: Mapping[str, Any]) -> str:
     """What an agent's eyes wait for."""
     ours, api = found["systems"]["firstcall"], found["systems"]["api"]
     rows = [
-        ["key pressed → results painted", f"{ours['keystroke_p50_ms']} / {ours['keystroke_p95_ms']} ms"],
-        ["Enter → article and its sentence painted", f"{ours['open_p50_ms']} / {ours['open_p95_ms']} ms"],
-        ["/api/search from outside the browser", f"{api['p50_ms']} / {api['p95_ms']} ms"],
+        ["key pressed → results painted", both(ours, "keystroke_")],
+        ["Enter → article and its sentence painted", both(ours, "open_")],
+        ["/api/search from outside the browser", both(api)],
     ]
     text = f"**Live** (`python benchmarks/live.py`), {found['data']}, in Chromium, p50 / p95."
     return f"{text}\n\n{table(['measure', 'figure'], rows)}"

@@ -18,7 +18,6 @@ from pathlib import Path
 if not __package__:  # run as a file: import the project, not this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
 import contextlib
 import json
 import os
@@ -356,26 +355,10 @@ def report(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python benchmarks/retrieval.py", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="with " + ", ".join(bench.FILES))
-    parser.add_argument("--systems", default=",".join((*OWN, *PEERS)), help="default: %(default)s")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result here")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N questions")
-    given = parser.parse_args()
-    given.systems = given.systems.split(",")
-    unknown = set(given.systems) - {*OWN, *PEERS}
-    if unknown:
-        parser.error(f"unknown systems: {', '.join(sorted(unknown))}")
-    if not bench.is_labelled_set(given.folder):
-        parser.error(f"{given.folder} has not all of {', '.join(bench.FILES)}")
-    return given
-
-
 def main() -> int:
     """0, or 1 when a peer's vectors alone do not reach what the same vectors reach here, 130 on Ctrl-C."""
     bench.commit()
-    given = arguments()
+    given = bench.arguments("retrieval", __doc__, (*OWN, *PEERS))
     asks_peers = not set(PEERS).isdisjoint(given.systems)
     try:
         if asks_peers:

@@ -16,7 +16,6 @@ from pathlib import Path
 if not __package__:  # run as a file: import the project, not this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -142,24 +141,9 @@ def versus(shares: Mapping[str, Mapping[str, float]], data: LabelledSet) -> dict
     }
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python benchmarks/typing.py", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="with " + ", ".join(bench.FILES))
-    parser.add_argument("--systems", default=",".join(OWN), help="default: %(default)s")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result here")
-    parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="at most N questions (%(default)s)")
-    given = parser.parse_args()
-    given.systems = given.systems.split(",")
-    if unknown := set(given.systems) - set(OWN):
-        parser.error(f"unknown systems: {', '.join(sorted(unknown))}")
-    if not bench.is_labelled_set(given.folder):
-        parser.error(f"{given.folder} has not all of {', '.join(bench.FILES)}")
-    return given
-
-
 def main() -> int:
     bench.commit()
-    given = arguments()
+    given = bench.arguments("typing", __doc__, OWN, LIMIT)
     try:
         found = measure(bench.read_set(given.folder).sampled(given.limit), given.systems)
     except KeyboardInterrupt:
