@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kb.config import ROOT, Settings
 from kb.doors import api, call_api
 from kb.doors.wiring import Desk
+from kb.finding.search import Encoder
 from kb.people.users import User
+from tests.fake_encoder import HashEncoder
 from tests.small_base import SmallBase
 
 EXPERTS = """
@@ -72,6 +74,14 @@ def write_articles(base: SmallBase) -> None:
     base.write("draft-zh", "数字人民币退款", questions=["退款退到数字人民币钱包"], state="wip", owner="li.na")
     base.write("secret-en", "The merger", questions=["is the company sold"], teams=["board"])
     base.write("vote-en", "How the board votes", questions=["the board votes"], state="wip", teams=["board"])
+
+
+def base_of(home: Path, encoder: Encoder | None = None) -> SmallBase:
+    """The base of these articles, built under `home`."""
+    base = SmallBase(home, encoder or HashEncoder())
+    write_articles(base)
+    base.build()
+    return base
 
 
 def desk_of(base: SmallBase, database: Path) -> Desk:

@@ -8,17 +8,14 @@ from pathlib import Path
 import pytest
 
 from kb.doors.wiring import Desk
-from tests.on_call import desk_of, write_articles
+from tests.on_call import base_of, desk_of
 from tests.small_base import SmallBase
 
 
 @pytest.fixture(scope="session")
 def call_base(tmp_path_factory: pytest.TempPathFactory) -> SmallBase:
     """The small bilingual base of `tests.on_call`, built once; nobody writes to it."""
-    base = SmallBase(tmp_path_factory.mktemp("on-call"))
-    write_articles(base)
-    base.build()
-    return base
+    return base_of(tmp_path_factory.mktemp("on-call"))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people.users import Role, User
 from tests.fake_encoder import HashEncoder
-from tests.on_call import client, desk_of, refused, told, write_articles
+from tests.on_call import base_of, client, desk_of, refused, told
 from tests.people_on_the_floor import ANN, BO, LI, MAY, MINUTE, SUE
 from tests.small_base import SmallBase
 
@@ -31,10 +31,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> SmallBase:
-    base = SmallBase(tmp_path_factory.mktemp("beside"), HashEncoder(dim=256))
-    write_articles(base)
-    base.build()
-    return base
+    return base_of(tmp_path_factory.mktemp("beside"), HashEncoder(dim=256))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,19 +24,17 @@ from kb.errors import StoreError
 from kb.gaps import gap
 from kb.gaps.gap import Report
 from tests.fake_encoder import HashEncoder
-from tests.on_call import client, told, write_articles
+from tests.on_call import base_of, client, told
 from tests.people_on_the_floor import MAY, MINUTE, NOON, SUE
 from tests.small_base import SmallBase
+from tests.waiting import within
 
 WALLET = "退款退到数字人民币钱包"
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> SmallBase:
-    base = SmallBase(tmp_path, HashEncoder(dim=256))
-    write_articles(base)
-    base.build()
-    return base
+    return base_of(tmp_path, HashEncoder(dim=256))
 
 
 @pytest.fixture
@@ -328,16 +326,6 @@ def test_a_long_look_is_followed_by_a_rest_however_much_is_written(
     started = time.monotonic()
     keeper.wait()
     assert floor.REST * 0.05 <= time.monotonic() - started < floor.LONGEST_REST + 5
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes to hold in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,18 +17,9 @@ from kb.people import audit
 from kb.people.users import OPERATOR
 from tests.fake_encoder import HashEncoder
 from tests.people_on_the_floor import MAY
+from tests.waiting import within
 
 KETTLE = "---\nid: kettle-en\ntitle: Descaling the kettle\nlang: en\nstate: {state}\n---\n\nBoil it once.\n"
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes to hold in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.fixture
