@@ -271,6 +271,11 @@ def test_two_calls_are_held_and_changed_by_a_key(fresh: Page, app: App) -> None:
     first = call_of(fresh)
     fresh.keyboard.press("Alt+o")
     expect(fresh.locator("#q")).to_have_value("")
+    fresh.keyboard.press("Alt+w")  # nobody was there: back to the first
+    expect(fresh.locator("#q")).to_have_value("price protection after double 11")
+    assert call_of(fresh) == first
+    fresh.keyboard.press("Alt+o")
+    expect(fresh.locator("#q")).to_have_value("")
     ask(fresh, "earbuds only one side has sound")
     fresh.keyboard.press("Enter")
     expect(fresh.locator("h2").first).not_to_have_text(title)

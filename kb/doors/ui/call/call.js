@@ -373,10 +373,11 @@ class Bar {
 
   next() {
     const ids = [...this.calls.keys()];
-    if (ids.length < 2) return this.toast(this.labels.one_call);
+    const other = ids[(ids.indexOf(this.current) + 1) % ids.length]; // the first, where none is on the page
+    if (!other || other === this.current) return this.toast(this.labels.one_call);
     this.search();
     this.from = null; // the words of one customer open nothing on the other's call
-    this.turn(ids[(ids.indexOf(this.current) + 1) % ids.length]);
+    this.turn(other);
     this.restore();
     this.trigger("show", { article: this.call().article ?? "" });
   }
