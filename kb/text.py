@@ -6,7 +6,7 @@ the text as written: NFKC, accents off Latin letters, lower case, traditional Ch
 Terms: English words by their Snowball stem; Chinese runs as overlapping pairs of characters
 (as good as a dictionary's words here, and never a dictionary out of date) and, to find and not to
 highlight, as single characters; model numbers and error codes whole and in parts
-(`LH-R3000` → lhr3000, lh, r3000; `E-04` → e04, e4).
+(`LH-R3000` → lhr3000, lh, r3000; `E-04` → e04, e4); numbers in words also in digits (两百 → 200).
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from dataclasses import dataclass
 
 import opencc
 import snowballstemmer
+from pypinyin.constants import PINYIN_DICT
 
-VERSION = 3  # a change of any rule below makes every stored term stale: count up
+from kb.numerals import numbers
+
+VERSION = 4  # a change of any rule below makes every stored term stale: count up
 
 # English words that carry no meaning of their own: matched like any other, never highlighted.
 FUNCTION_WORDS = frozenset(
@@ -31,13 +34,18 @@ FUNCTION_WORDS = frozenset(
     "why will with would you your am been out".split()
 )
 
+# Characters that everyday speech reads in two ways.
+_TWO_READINGS = frozenset(
+    "了行长重还都得地着调传弹量便处为乐觉藏数差当倒发干给更喝和会间降教结解空落难切散少省什提系相兴应载折正中种转"
+)
+
 MAX_QUERY_CHARS = 2_000
 MAX_QUERY_TERMS = 128
 
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 # One alternative a script, each a plain run: nothing here can backtrack.
-_RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[a-z0-9]+(?:['’\-_][a-z0-9]+)*)|(?P<other>[^\W_a-z0-9{_HAN}]+)")
-_HAN_RUN = re.compile(f"[{_HAN}]{{2,}}")
+_RUN = re.compile(rf"(?P<han>[{HAN}]+)|(?P<word>[a-z0-9]+(?:['’\-_][a-z0-9]+)*)|(?P<other>[^\W_a-z0-9{HAN}]+)")
+_HAN_RUN = re.compile(f"[{HAN}]{{2,}}")
 _PART = re.compile(r"[a-z]+|[0-9]+")
 _PIECE = re.compile(r"[a-z0-9]+")
 _CODE = re.compile(r"(?<![a-z0-9])([a-z]{1,4})[\-_]?([0-9]{1,5}[a-z]?)(?![a-z0-9])")
@@ -95,9 +103,34 @@ def clean(question: str) -> str:
     return " ".join(text.split())[:MAX_QUERY_CHARS]
 
 
+def simplified(text: str) -> str:
+    """Traditional Chinese as simplified, character by character; all else as written."""
+    return "".join(_FOLD[ord(char)] if "\u3400" <= char <= "\u9fff" else char for char in text)
+
+
+def traditional(text: str) -> int:
+    """How many characters of a text are written in traditional Chinese."""
+    return sum(_FOLD[ord(char)] != char for char in text if "\u3400" <= char <= "\u9fff")
+
+
+@functools.lru_cache(maxsize=20_000)
+def sounds(char: str) -> tuple[str, ...]:
+    """The syllable a Chinese character is read as, without tone, ü as v; two for those of `_TWO_READINGS`; none
+    for what is no Chinese character. The dictionary's further readings are of names and old books."""
+    readings = PINYIN_DICT.get(ord(char), "").split(",")[: 2 if char in _TWO_READINGS else 1]
+    plain = (_plain(reading) for reading in readings if reading)
+    return tuple(dict.fromkeys(one for one in plain if re.fullmatch("[a-z]+", one)))
+
+
+def _plain(reading: str) -> str:
+    """A syllable without its tone: lǜ → lv."""
+    letters = unicodedata.normalize("NFD", reading.replace("ê", "e"))
+    return "".join(c for c in letters.replace("u\u0308", "v") if not unicodedata.combining(c))
+
+
 def language(text: str) -> str:
     """`zh` where a text has any Chinese character, else `en`: the language a question is asked in."""
-    return "zh" if re.search(f"[{_HAN}]", text) else "en"
+    return "zh" if re.search(f"[{HAN}]", text) else "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +214,11 @@ def _characters(folded: str) -> list[str]:
 def terms(text: str) -> list[str]:
     """The terms of a text to index, with repeats: its words in order, then its Chinese characters."""
     folded = fold(text)
-    return [term.text for term in folded_terms(folded)] + _characters(folded)
+    return (
+        [term.text for term in folded_terms(folded)]
+        + [number for number, _, _ in numbers(folded)]
+        + _characters(folded)
+    )
 
 
 @dataclass(frozen=True)
@@ -200,7 +237,8 @@ def query_terms(question: str) -> QueryTerms:
     it, may still be growing: it is also a prefix. So is a Chinese character that stands alone."""
     folded = fold(question)
     found = folded_terms(folded)
-    words = tuple(dict.fromkeys([*(term.text for term in found), *_characters(folded)]))[:MAX_QUERY_TERMS]
+    others = (*(number for number, _, _ in numbers(folded)), *_characters(folded))
+    words = tuple(dict.fromkeys([*(term.text for term in found), *others]))[:MAX_QUERY_TERMS]
     start = len(folded)
     while start and folded[start - 1].isascii() and folded[start - 1].isalnum():
         start -= 1
@@ -228,7 +266,7 @@ def marks(text: str, question: str) -> list[tuple[int, int]]:
     folded, places = folded_places(text)
     spans = sorted(
         (places[term.start], places[term.end - 1] + 1)  # one character as written may hold several terms: ㏘
-        for term in folded_terms(folded)
+        for term in (*folded_terms(folded), *(Term(*number) for number in numbers(folded)))
         if term.text not in _FUNCTION_STEMS
         and (term.text in wanted.words or (wanted.prefix and term.text.startswith(wanted.prefix)))
     )

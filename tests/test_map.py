@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Wing → its rooms, both in order (architecture.md). Rooms that are not yet built hold their place.
 HOUSE: Mapping[str, tuple[str, ...]] = {
-    "foundation": ("kb.errors", "kb.config", "kb.i18n", "kb.text", "kb.masking", "kb.tables", "kb.db"),
+    "foundation": ("kb.errors", "kb.config", "kb.i18n", "kb.numerals", "kb.text", "kb.masking", "kb.tables", "kb.db"),
     "people": (
         "kb.people.users",
         "kb.people.audit",
@@ -52,6 +52,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     "finding": (
         "kb.finding.filters",
         "kb.finding.chunks",
+        "kb.finding.spelling",
         "kb.finding.passage",
         "kb.finding.verdict",
         "kb.finding.search",
@@ -170,6 +171,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "phonenumbers": ("kb.masking",),
     "psycopg": ("kb.db",),
     "pypinyin": ("kb.text",),
+    "rapidfuzz": ("kb.finding.spelling",),
     "rich": ("kb.doors",),
     "sentence_transformers": ("indexer.encoder", "indexer.packaged"),
     "snowballstemmer": ("kb.text",),
@@ -183,6 +185,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "transformers": ("indexer.encoder", "indexer.packaged"),
     "uvicorn": ("kb.doors.cli",),
     "watchfiles": ("indexer.watch",),
+    "wordfreq": ("kb.finding.spelling",),
     "yaml": ("kb.content.articles",),
 }
 NOT_IN_A_ROOM = ("streamlit", "starlette", "click", "faiss", "torch")

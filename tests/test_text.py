@@ -161,12 +161,65 @@ CORPUS = (
     "退款多久到賬？二〇二六年，扫地机V9 Pro报E-11，Ｅ－０４，路由器亮红灯",
     "Café crème, customer’s, Việt Nam, ремонт, の退款, 5 μm, m², ﬁrmware 😀",
 )
-FINGERPRINTS = {3: "d553fed3"}  # version of the rules → what they make of the corpus
+FINGERPRINTS = {4: "d09a136a"}  # version of the rules → what they make of the corpus
 
 
 def test_rules_that_make_other_terms_have_another_version() -> None:
     made = hashlib.sha256("\n".join(" ".join(terms(one)) for one in CORPUS).encode()).hexdigest()[:8]
     assert FINGERPRINTS.get(text.VERSION) == made, f"count text.VERSION up, and write {made} down for it"
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "number"),
+    [
+        ("¥200", "两百块", "200"),
+        ("200元", "二百", "200"),
+        ("two hundred", "￥200", "200"),
+        ("七天无理由", "return within 7 days", "7"),
+        ("twenty-five", "二十五", "25"),
+        ("1,200 yuan", "一千二百元", "1200"),
+        ("三百五", "three hundred and fifty", "350"),
+    ],
+)
+def test_a_number_is_one_term_however_it_is_said(one: str, other: str, number: str) -> None:
+    assert number in terms(one)
+    assert number in terms(other)
+    assert number in query_terms(other).words
+
+
+def test_a_number_said_in_words_is_marked() -> None:
+    assert marks("退两百块", "200") == [(1, 3)]
+
+
+def test_an_idiom_and_a_one_are_no_number() -> None:
+    assert [term for term in terms("万一，十分，千万别，一个 no one") if term.isdigit()] == []
+
+
+# --- sounds and scripts --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("char", "read"),
+    [
+        ("退", ("tui",)),
+        ("绿", ("lv",)),
+        ("行", ("xing", "hang")),
+        ("能", ("neng",)),
+        ("嗯", ("n",)),
+        ("a", ()),
+        ("，", ()),
+    ],
+)
+def test_a_character_is_read_without_tones(char: str, read: tuple[str, ...]) -> None:
+    assert text.sounds(char) == read
+
+
+def test_traditional_chinese_is_counted_and_made_simplified_and_nothing_else_is_touched() -> None:
+    assert text.traditional("退款多久到賬，LH-R3000 連不上") == 2
+    assert text.simplified("退款多久到賬，LH-R3000 連不上。Ａ") == "退款多久到账，LH-R3000 连不上。Ａ"
 
 
 # --- codes ---------------------------------------------------------------------------------------
