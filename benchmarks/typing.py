@@ -38,10 +38,11 @@ LIMIT = 200
 
 @dataclass(frozen=True)
 class Prepared:
-    """The encoder for texts whose vectors are there already: every system types the same."""
+    """The encoder for texts whose vectors are there already: every system types the same. What the product hears
+    otherwise than it was typed is embedded when it is asked for, once."""
 
     encoder: SentenceEncoder
-    made: Mapping[str, tuple[Vector, Tokens]]
+    made: dict[str, tuple[Vector, Tokens]]
 
     @property
     def name(self) -> str:
@@ -52,7 +53,12 @@ class Prepared:
         return self.encoder.dim
 
     def queries(self, texts: Sequence[str]) -> Vector:
-        return np.stack([self.made[text.strip()][0] for text in texts])
+        return np.stack([self._made(text.strip())[0] for text in texts])
+
+    def _made(self, text: str) -> tuple[Vector, Tokens]:
+        if text not in self.made:
+            self.made.update(made(self.encoder, [text]))
+        return self.made[text]
 
     def passages(self, texts: Sequence[str]) -> Vector:
         return self.encoder.passages(texts)
@@ -64,7 +70,7 @@ class Prepared:
     def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
         if not query:
             return self.encoder.with_tokens(texts, query=False)
-        return self.queries(texts), [self.made[text.strip()][1] for text in texts]
+        return self.queries(texts), [self._made(text.strip())[1] for text in texts]
 
 
 def made(encoder: SentenceEncoder, texts: Sequence[str]) -> dict[str, tuple[Vector, Tokens]]:

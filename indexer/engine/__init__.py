@@ -26,6 +26,7 @@ from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import Chunk, shown
 from kb.finding.search import Ranked, Tokens, Vector
+from kb.finding.spelling import Lexicon
 from kb.finding.verdict import Calibration
 from kb.people.scope import Scope, may_see
 
@@ -60,6 +61,7 @@ class Engine:
         self.generation = generation
         self.calibration = calibration
         self.segments = tuple(segments)
+        self.lexicon = Lexicon([segment.vocabulary for segment in self.segments])
         self._words = words
         self._places = {
             entry.article.id: (s, at)

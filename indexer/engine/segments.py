@@ -21,6 +21,7 @@ from kb.content.articles import Article, Block, Section, Span
 from kb.errors import GenerationError
 from kb.finding.chunks import ANSWERS, ASKS, KINDS, Chunk, cut
 from kb.finding.search import Tokens, Vector
+from kb.finding.spelling import NOTHING, Vocabulary, vocabulary
 
 FIELDS: Mapping[str, tuple[str, ...]] = {"asks": ASKS, "answers": ANSWERS}
 
@@ -50,6 +51,7 @@ class Segment:
         self.first = np.searchsorted(table["article"], np.arange(len(self.entries) + 1))
         asked = table["article"][np.isin(table["kind"], [KINDS.index(kind) for kind in ASKS])]
         self.asking = np.bincount(asked, minlength=len(self.entries)) > 0  # by article: has it a title or question
+        self.vocabulary = _vocabulary(folder / "vocabulary.json")
         self.fields: dict[str, VectorField] = {}
         self.chunk_rows: dict[str, NDArray[np.int64]] = {}
         for name, kinds in FIELDS.items():
@@ -111,6 +113,9 @@ def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector, token
     with (folder / "articles.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(_record(entry), ensure_ascii=False) + "\n" for entry in entries)
     np.save(folder / "chunks.npy", table, allow_pickle=False)
+    said = vocabulary("\n".join((one.article.title, *one.article.questions, one.article.body)) for one in entries)
+    tree = {**asdict(said), "stems": sorted(said.stems)}
+    (folder / "vocabulary.json").write_text(json.dumps(tree, ensure_ascii=False), "utf-8")
     for name, kinds in FIELDS.items():
         chosen = np.isin(table["kind"], [KINDS.index(kind) for kind in kinds])
         index = vector_index(np.ascontiguousarray(vectors[chosen]))
@@ -122,6 +127,13 @@ def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector, token
         np.save(folder / "tokens.npy", np.cumsum([0, *map(len, tokens)]), allow_pickle=False)
         with (folder / "tokens.bin").open("wb") as file:
             file.writelines(one.tobytes() for one in tokens)
+
+
+def _vocabulary(file: Path) -> Vocabulary:
+    if not file.exists():  # a generation of an older program serves until the next build
+        return NOTHING
+    tree = json.loads(file.read_text("utf-8"))
+    return Vocabulary(**{**tree, "stems": frozenset(tree["stems"])})
 
 
 def _record(entry: Entry) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from kb.content.products import Catalogue, resolve
 from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS, Chunk
 from kb.finding.passage import Passage, choose
+from kb.finding.spelling import Lexicon, heard
 from kb.finding.verdict import Calibration, Verdict, judge, signals
 from kb.people.scope import Scope, may_see
 
@@ -76,6 +77,8 @@ class Index(Protocol):
     def generation(self) -> str: ...
     @property
     def calibration(self) -> Calibration | None: ...
+    @property
+    def lexicon(self) -> Lexicon: ...
     def dense(
         self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...], articles: int | None = None
     ) -> list[Ranked]:
@@ -151,12 +154,15 @@ class Hit:
 class Hits:
     """The answer to a question.
 
+    query:    as typed
+    heard:    as it was meant: what was searched with
     complete: False when the encoder had no part in it
     vector:   the question's, for what else is compared with it; None without the encoder
     tokens:   the question's, likewise
     """
 
     query: str
+    heard: str
     verdict: Verdict
     hits: tuple[Hit, ...]
     generation: str
@@ -195,9 +201,10 @@ def search(
     vector, tokens: the question's, where they are known already
     Raises QuestionError when nothing is left of the question once it is cleaned.
     """
-    asked = text.clean(question)
-    if not asked:
+    typed = text.clean(question)
+    if not typed:
         raise QuestionError("question_empty")
+    asked = heard(typed, index.lexicon)
     if encoder and vector is None:
         rows, (tokens,) = encoder.with_tokens([asked], query=True)
         vector = rows[0]
@@ -217,7 +224,7 @@ def search(
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
     measured = signals(list(best_cosines(lists.get("asks", {}), lists.get("answers", {})).values()))
     verdict = judge(bool(hits), measured, curve, named=bool(hits and hits[0].named))
-    return Hits(asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
+    return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 
 
 def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Article, ...]:
@@ -230,7 +237,7 @@ def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Arti
             for hit in hits.hits
         ]
     else:
-        found = {item.article: item.score for item in index.lexical(text.query_terms(hits.query), scope, most)}
+        found = {item.article: item.score for item in index.lexical(text.query_terms(hits.heard), scope, most)}
         bars = [hit.why["lexical"].score if "lexical" in hit.why else 0.0 for hit in hits.hits]
     bar = sorted(bars, reverse=True)[2] if len(bars) > 2 else 0.0
     ids = sorted((id for id, score in found.items() if score >= bar), key=lambda id: (-found[id], id))

@@ -127,15 +127,19 @@ class Prepared:
     def __init__(self, encoder: SentenceEncoder, asked: Sequence[str]) -> None:
         self.name, self.dim, self.passages = encoder.name, encoder.dim, encoder.passages
         self.token_name = encoder.token_name
+        self._encoder = encoder
         rows, tokens = encoder.with_tokens(asked, query=True)
         self._made = dict(zip(asked, zip(rows, tokens, strict=True), strict=True))
 
     def queries(self, texts: Sequence[str]) -> Vector:
         (asked,) = texts
-        return self._made[asked][0][None]
+        return self.with_tokens([asked], query=True)[0]
 
     def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
         (asked,) = texts
+        if asked not in self._made:  # heard otherwise than typed
+            rows, more = self._encoder.with_tokens(texts, query=True)
+            self._made[asked] = (rows[0], more[0])
         row, tokens = self._made[asked]
         return row[None], [tokens]
 

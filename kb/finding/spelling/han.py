@@ -1,0 +1,122 @@
+"""Chinese as it is typed by sound: slips of the pinyin keyboard, plain pinyin, initials.
+
+One lattice serves all three: for every syllable the characters it may stand for, and the best way
+through it by what the base says side by side (Viterbi; a noisy channel over pairs of characters).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from kb import text
+from kb.finding.spelling.lexicon import Lexicon, chinese
+
+# What another character than the one typed must gain: the more, the oftener the typed one is a word by itself (的, 我).
+CHANGE, CHANGE_OF_A_WORD = 1.0, 1.0
+ACROSS = 0.3  # what two characters count that stand side by side in two words
+MOST_DOUBTED = 48  # characters of one question that are doubted: what comes after stays as typed
+
+Lattice = Sequence[Sequence[tuple[str, float]]]  # per place: (character, what choosing it costs)
+
+
+def way(lattice: Lattice, lexicon: Lexicon, starts: frozenset[int] = frozenset()) -> str:
+    """The characters that go together best, one a place. Over the start of a new word they need to go together less."""
+    paths = [(-cost, char) for char, cost in lattice[0]]
+    for place, options in enumerate(lattice[1:], 1):
+        share = ACROSS if place in starts else 1.0
+        paths = [
+            max((score + share * lexicon.evidence(path[-1] + char) - cost, path + char) for score, path in paths)
+            for char, cost in options
+        ]
+    return max(paths)[1]
+
+
+# --- slips of the pinyin keyboard ----------------------------------------------------------------
+
+
+def heard(run: str, lexicon: Lexicon) -> str:
+    """A run of Chinese characters, where those that go with no neighbour give way to others of their sound."""
+    doubted = _doubted(run, lexicon)
+    if not doubted:
+        return run
+    lattice = [_others(char, lexicon) if i in doubted else [(char, 0.0)] for i, char in enumerate(run)]
+    return way(lattice, lexicon)
+
+
+def _doubted(run: str, lexicon: Lexicon) -> frozenset[int]:
+    """Places of characters that the base has beside neither of their neighbours."""
+    known = [lexicon.has(pair) for pair in map("".join, itertools.pairwise(run))]
+    alone = [i for i in range(len(run)) if not any(known[max(0, i - 1) : i + 1])]
+    return frozenset(alone[:MOST_DOUBTED]) if len(run) > 1 else frozenset()
+
+
+def _others(char: str, lexicon: Lexicon) -> list[tuple[str, float]]:
+    found = (other for sound in text.sounds(char) for other in lexicon.characters(sound))
+    cost = CHANGE + CHANGE_OF_A_WORD * math.log1p(chinese()[1].get(char, 0.0))
+    return [(char, 0.0), *((other, cost) for other in dict.fromkeys(found) if other != char)]
+
+
+# --- plain pinyin and initials -------------------------------------------------------------------
+
+
+@functools.cache
+def _syllables() -> frozenset[str]:
+    found = (sound for char in chinese()[1] for sound in text.sounds(char))
+    return frozenset(sound for sound in found if set(sound) & set("aeiouv"))  # not the hummed hm, ng
+
+
+@functools.lru_cache(maxsize=4_096)
+def syllables(word: str) -> tuple[str, ...]:
+    """Letters taken apart into the fewest pinyin syllables; () where they are none."""
+    best: list[tuple[str, ...] | None] = [(), *[None] * len(word)]
+    for end in range(1, len(word) + 1):
+        for start in range(max(0, end - 6), end):
+            before, piece = best[start], word[start:end]
+            if before is not None and piece in _syllables():
+                longer = best[end]
+                if longer is None or len(before) + 1 < len(longer):
+                    best[end] = (*before, piece)
+    return best[len(word)] or ()
+
+
+def written(words: Sequence[str], lexicon: Lexicon, *, growing: bool) -> str:
+    """What words typed by sound (pinyin, or the first letters of syllables) say in Chinese; '' where they say
+    nothing the base knows. `growing` lets the last syllable be a beginning of one."""
+    places = [_places(word, growing and i == len(words) - 1) for i, word in enumerate(words)]
+    lattice = list(_options([place for some in places for place in some], lexicon))
+    if not lattice or not all(lattice):
+        return ""
+    starts = frozenset(sum(map(len, places[:i])) for i in range(1, len(places)))
+    said = way(lattice, lexicon, starts)
+    inside = all(lexicon.evidence(said[i : i + 2]) > 0 for i in range(len(said) - 1) if i + 1 not in starts)
+    held = any(lexicon.has(said[i : i + 2]) for i in range(len(said) - 1))
+    return said if inside and held else ""
+
+
+def _places(word: str, growing: bool) -> tuple[str, ...]:
+    whole = syllables(word)
+    if whole or is_initials(word):
+        return whole or tuple(word)
+    cuts = ((syllables(word[:cut]), word[cut:]) for cut in range(len(word) - 1, 0, -1))
+    return next(((*before, rest) for before, rest in cuts if before), ()) if growing else ()
+
+
+def is_initials(word: str) -> bool:
+    """Whether a word may be the first letters of two to four syllables."""
+    return 2 <= len(word) <= 4 and not set(word) & set("aeiouv")
+
+
+def _options(places: Sequence[str], lexicon: Lexicon) -> Iterator[list[tuple[str, float]]]:
+    for i, place in enumerate(places):
+        if place in _syllables():
+            yield [(char, 0.01 * rank) for rank, char in enumerate(lexicon.characters(place))]
+        else:
+            before = lexicon.pairs_by_initials(places[i - 1][0] + place[0]) if i else []
+            after = lexicon.pairs_by_initials(place[0] + places[i + 1][0]) if i + 1 < len(places) else []
+            chars = dict.fromkeys([*(pair[1] for pair in before), *(pair[0] for pair in after)])
+            yield [
+                (char, 0.0) for char in chars if any(s.startswith(place) or len(place) == 1 for s in text.sounds(char))
+            ]

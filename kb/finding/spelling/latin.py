@@ -1,0 +1,32 @@
+"""English as it is typed: a word the base does not know, put right by words it does."""
+
+from __future__ import annotations
+
+from kb import text
+from kb.finding.spelling.lexicon import Lexicon
+
+SHORTEST = 4  # letters of a word that may be misspelt: shorter ones are near to too many others
+
+
+def mended(word: str, lexicon: Lexicon, *, growing: bool) -> str:
+    """What an unknown word (folded letters) was meant to be: grown to its end where it is still being typed,
+    its one or two slips put right, or taken apart where a space is missing; as typed where nothing fits."""
+    if growing and len(word) > 2 and (whole := lexicon.grown(word)):
+        return whole
+    if len(word) < SHORTEST:
+        return word
+    near, slips = lexicon.nearest(word)
+    if near == word or (slips == 1 and lexicon.uses(near)):
+        return near
+    return _apart(word, lexicon) or near or word
+
+
+def _apart(word: str, lexicon: Lexicon) -> str:
+    """Two known words written as one, the likeliest two; '' for none."""
+    cuts = [(word[:i], word[i:]) for i in range(2, len(word) - 1)]
+    both = [(a, b) for a, b in cuts if _stands(a, lexicon) and _stands(b, lexicon)]
+    return " ".join(max(both, key=lambda pair: (min(map(lexicon.count, pair)), pair), default=()))
+
+
+def _stands(word: str, lexicon: Lexicon) -> bool:
+    return lexicon.uses(word) if len(word) > 2 else word in text.FUNCTION_WORDS
