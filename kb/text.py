@@ -16,12 +16,11 @@ import functools
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import opencc
 import snowballstemmer
-from pypinyin.constants import PINYIN_DICT
 
 from kb.numerals import numbers
 
@@ -117,9 +116,16 @@ def traditional(text: str) -> int:
 def sounds(char: str) -> tuple[str, ...]:
     """The syllable a Chinese character is read as, without tone, ü as v; two for those of `_TWO_READINGS`; none
     for what is no Chinese character. The dictionary's further readings are of names and old books."""
-    readings = PINYIN_DICT.get(ord(char), "").split(",")[: 2 if char in _TWO_READINGS else 1]
+    readings = _readings().get(ord(char), "").split(",")[: 2 if char in _TWO_READINGS else 1]
     plain = (_plain(reading) for reading in readings if reading)
     return tuple(dict.fromkeys(one for one in plain if re.fullmatch("[a-z]+", one)))
+
+
+@functools.cache
+def _readings() -> Mapping[int, str]:
+    from pypinyin.constants import PINYIN_DICT  # 0.2 s, which who only folds a text need not wait for
+
+    return PINYIN_DICT
 
 
 def _plain(reading: str) -> str:

@@ -152,6 +152,7 @@ class Desk:
             if opened.damaged:
                 self.trouble = opened.damaged[0]
             engine = opened.engine
+            engine.lexicon.warm_up()
             self._served = Served(
                 opened,
                 products.load(self.settings.articles),

@@ -15,7 +15,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import wordfreq
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -115,7 +114,9 @@ def _by_sound(used: Mapping[str, float]) -> dict[str, list[str]]:
 @functools.cache
 def english() -> Mapping[str, float]:
     """English words, each with its uses in a million words."""
-    listed = wordfreq.get_frequency_dict("en", wordlist="large")  # the commonest first
+    from wordfreq import get_frequency_dict  # 0.2 s, which a build need not wait for
+
+    listed = get_frequency_dict("en", wordlist="large")  # the commonest first
     common = itertools.takewhile(lambda one: one[1] * 1e6 >= RARE, listed.items())
     return {word: share * 1e6 for word, share in common if _WORD.fullmatch(word)}
 
@@ -123,9 +124,11 @@ def english() -> Mapping[str, float]:
 @functools.cache
 def chinese() -> tuple[Mapping[str, float], Mapping[str, float]]:
     """Pairs of characters inside Chinese words and single characters, each with its uses in a million words."""
+    from wordfreq import get_frequency_dict
+
     pairs: Counter[str] = Counter()
     single: Counter[str] = Counter()
-    for word, share in wordfreq.get_frequency_dict("zh", wordlist="small").items():
+    for word, share in get_frequency_dict("zh", wordlist="small").items():
         folded = text.fold(word)
         if not re.fullmatch(f"[{text.HAN}]+", folded):
             continue
@@ -159,7 +162,10 @@ class Lexicon:
         self.traditional = sum(part.traditional for part in self._parts) > TRADITIONAL_SHARE * characters > 0
         self.chinese = characters > 0
         self._size = characters + UNSEEN
-        for part in self._parts:  # worked out now, so that no question waits for it
+
+    def warm_up(self) -> None:
+        """Work out now what the first slip would wait for, some tenths of a second."""
+        for part in self._parts:
             _ = part.shelves, part.characters, part.initials
         _ = _english_shelves(), _chinese_characters()
 
