@@ -29,7 +29,7 @@ from benchmarks import bench
 from benchmarks.bench import LabelledSet, Progress, ndcg
 from benchmarks.retrieval import WORK, Published, Rank, bm25, dense, firstcall, published, weighting
 from benchmarks.slips import KINDS, SEED, noisy
-from benchmarks.typing import Prepared
+from benchmarks.typing import Prepared, made
 from indexer.encoder import SentenceEncoder
 from indexer.vectors import VectorCache
 from kb import text
@@ -80,7 +80,7 @@ def measure(data: LabelledSet) -> dict[str, Any]:
         typed = [text.clean(one) for one in asked]
         meant = {one: heard(one, base.engine.lexicon) for one in typed}
         texts = sorted({one.strip() for one in (*asked, *typed, *meant.values())})
-        prepared: Any = Prepared(encoder, dict(zip(texts, _vectors(encoder, texts), strict=True)))
+        prepared: Any = Prepared(encoder, _made(encoder, texts))
         ranks: dict[str, Rank] = {
             "firstcall": firstcall(base, prepared, chosen.weights),
             "firstcall_as_typed": firstcall(base, prepared, chosen.weights),
@@ -110,13 +110,14 @@ def measure(data: LabelledSet) -> dict[str, Any]:
     )
 
 
-def _vectors(encoder: SentenceEncoder, texts: Sequence[str]) -> Any:
+def _made(encoder: SentenceEncoder, texts: Sequence[str]) -> dict[str, Any]:
+    """Vectors and tokens of all texts, some hundreds at a time."""
     progress = Progress("questions embedded")
-    rows = []
+    found: dict[str, Any] = {}
     for start in range(0, len(texts), 512):
-        rows.append(encoder.queries(texts[start : start + 512]))
+        found |= made(encoder, texts[start : start + 512])
         progress(start, len(texts))
-    return np.concatenate(rows)
+    return found
 
 
 def _scores(rank: Rank, asked: Mapping[str, str], data: LabelledSet, what: str) -> dict[str, float]:
