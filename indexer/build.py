@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from indexer import generation
+from indexer import generation, learnt
 from indexer.calibrate import calibrate
 from indexer.engine import Engine, Entry, Words, write_lexical, write_segment
 from indexer.generation import Listed, Manifest, Refused
@@ -61,7 +61,8 @@ def build(
     another process publishes, GenerationError when what was written does not verify.
     """
     with generation.publisher(index):
-        found = None if full else _before(index)
+        served = _before(index)
+        found = None if full else served
         before = found if found and found.fits(encoder.name, encoder.token_name) else None
         seen = _look(folder, before)
         removed = tuple(sorted(set(before.articles) - set(seen.kept) - set(seen.changed))) if before else ()
@@ -71,6 +72,7 @@ def build(
         name = generation.new_name(index, at)
         with generation.workspace(index, name) as work:
             made = _write(work, name, index, before, seen, encoder, cache, at, progress)
+            learnt.carry(work, index, served, made, encoder)
             generation.publish(index, work, made)
         generation.collect(index, keep)
         anew = found is not None and before is None

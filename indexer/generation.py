@@ -5,6 +5,7 @@
         manifest.json                 what is in it: sha256 and size of every file, model, articles
         segments/<segment>/…          shared with other generations by hard link
         lexical/…
+        learnt/…                      what solved calls taught, where there is anything
 
 Opening verifies before it serves: every byte against the manifest, then counts, then one canary
 question. What does not verify is refused; the generation before it serves.
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from indexer.engine import Engine, Segment, Words
+from indexer.engine import Engine, Segment, Words, read_learnt
 from kb import text
 from kb.errors import GenerationError, PublishError
 from kb.finding import chunks
@@ -331,7 +332,8 @@ def segment(folder: Path, name: str) -> Segment:
 def _engine(folder: Path, manifest: Manifest) -> Engine:
     segments = [segment(folder, name) for name in manifest.segments]
     live = {id: listed.number for id, listed in manifest.articles.items()}
-    return Engine(manifest.generation, segments, Words(folder / "lexical"), live, manifest.calibration)
+    learnt = read_learnt(folder / "learnt")
+    return Engine(manifest.generation, segments, Words(folder / "lexical"), live, manifest.calibration, learnt)
 
 
 def _canary(engine: Engine, manifest: Manifest) -> None:

@@ -248,6 +248,21 @@ webhook = sa.Table(
     sa.Index("webhook_waiting", "sent_at", "next_at"),
 )
 
+# --- learning --------------------------------------------------------------------------------------
+
+# What editors decided of learnt questions, the latest counts; what was learnt follows from the events.
+learnt = sa.Table(
+    "learnt",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("article", sa.String(200), nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # nod, revoke, '' = taken back
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("learnt_by_time", "at"),
+)
+
 # --- around the call -------------------------------------------------------------------------------
 
 bulletin = sa.Table(
@@ -447,4 +462,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # gaps are noticed, joined, moved and told of
     grow,  # tries are counted by place, browsers are known
     grow,  # every search with what came of it
+    grow,  # what editors decided of learnt questions
 )

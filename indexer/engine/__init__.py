@@ -11,8 +11,9 @@ in their segment and are masked, like everything the scope does not let through.
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,17 +21,33 @@ from numpy.typing import NDArray
 
 from indexer.encoder.tokens import cosines
 from indexer.engine.fields import VectorField, vector_index
+from indexer.engine.learnt import Learnt, Lesson, Taught, read_learnt, write_learnt
 from indexer.engine.segments import FIELDS, Entry, Segment, write_segment
 from indexer.engine.words import Words, write_lexical
 from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import Chunk, shown
+from kb.finding.learning.evidence import NOTHING, Evidence, Weights, scaled
 from kb.finding.search import Ranked, Tokens, Vector
 from kb.finding.spelling import Lexicon
 from kb.finding.verdict import Calibration
 from kb.people.scope import Scope, may_see
 
-__all__ = ["Engine", "Entry", "Segment", "VectorField", "Words", "vector_index", "write_lexical", "write_segment"]
+__all__ = [
+    "Engine",
+    "Entry",
+    "Learnt",
+    "Lesson",
+    "Segment",
+    "Taught",
+    "VectorField",
+    "Words",
+    "read_learnt",
+    "vector_index",
+    "write_learnt",
+    "write_lexical",
+    "write_segment",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -44,6 +61,7 @@ class _View:
 
     numbers: Mapping[int, str]
     bits: Mapping[tuple[int, str], NDArray[np.uint8] | None]
+    learnt: NDArray[np.uint8] | None  # a bit a learnt question
 
 
 class Engine:
@@ -56,6 +74,7 @@ class Engine:
         words: Words,
         live: Mapping[str, int],
         calibration: Calibration | None,
+        taught: Taught | None = None,
     ) -> None:
         """`live` gives the number of each article's version that counts."""
         self.generation = generation
@@ -74,6 +93,8 @@ class Engine:
         self._texts: dict[str, Sequence[tuple[Chunk, str]]] = {}
         self._views: dict[Scope, _View] = {}
         self._view_lock = threading.Lock()
+        self._learnt = Learnt(taught, self.ids, self.titles()) if taught and taught.lessons else None
+        self._unlearnt = ""  # the key of a lesson that does not count here
 
     def __len__(self) -> int:
         return len(self._places)
@@ -93,6 +114,23 @@ class Engine:
                     return False
         terms = text.query_terms(self.article(id).title)
         return not terms or bool(self._words.best(terms, 1, {self._entry(id).number: id}))
+
+    @property
+    def lessons(self) -> tuple[Lesson, ...]:
+        """The learnt questions of its articles."""
+        return self._learnt.lessons if self._learnt else ()
+
+    @property
+    def learnt_weights(self) -> Weights:
+        """How much what was learnt counts."""
+        return self._learnt.weights if self._learnt else NOTHING
+
+    def unlearnt(self, key: str = "") -> Engine:
+        """This index as if one lesson, or without a key all of them, had never been learnt."""
+        other = copy.copy(self)
+        other._learnt, other._unlearnt = (self._learnt, key) if key else (None, "")
+        other._views = {}
+        return other
 
     # what the search room asks
 
@@ -126,6 +164,20 @@ class Engine:
         if code in self._places:
             return [Ranked(code, "", 1.0)] if self._entry(code).number in numbers else []
         return [Ranked(id, "", 1.0) for id in self._words.having(code, numbers)]
+
+    def learnt(self, asked: str, vector: Vector | None, scope: Scope, articles: Iterable[str]) -> Evidence | None:
+        if not self._learnt or not len(self._learnt):
+            return None
+        view = self._seen(scope)
+        learnt_it = self._learnt.spelled(asked, self._unlearnt)
+        spelled = frozenset(id for id in learnt_it if self._entry(id).number in view.numbers)
+        if vector is None:
+            return Evidence({}, {}, spelled, self._learnt.weights)
+        near = self._learnt.near(vector, view.learnt, self._unlearnt)
+        asked_about = sorted({*articles, *near})
+        classes = scaled(self._learnt.classes_at(vector, asked_about, self._unlearnt))
+        weights = self._learnt.weights
+        return Evidence(near, dict(zip(asked_about, classes.tolist(), strict=True)), spelled, weights)
 
     def cosines(self, vector: Vector, article: str) -> dict[str, float]:
         s, at = self._places[article]
@@ -211,4 +263,9 @@ class Engine:
                 allowed = mask[segment.table["article"][rows]]
                 if allowed.any():
                     bits[s, field] = None if allowed.all() else np.packbits(allowed, bitorder="little")
-        return _View(numbers, bits)
+        return _View(numbers, bits, self._learnt.allowed(numbers) if self._learnt else None)
+
+    def titles(self) -> Vector:
+        """What each article asks, the mean of its own questions and title, (n, dim), in the order of `ids`."""
+        places = [self._places[id] for id in self.ids]
+        return np.stack([self.segments[s].titles[at] for s, at in places]).astype(np.float32)

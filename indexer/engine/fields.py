@@ -35,6 +35,10 @@ class VectorField:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    @property
+    def dim(self) -> int:
+        return int(self._index.d)
+
     def nearest(self, vector: Vector, k: int, allowed: NDArray[np.uint8] | None) -> tuple[NDArray[np.int64], Vector]:
         """Up to k rows and their cosines, best first. `allowed` is a bit a row, None for all."""
         k = min(k, len(self))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -60,6 +61,23 @@ class Segment:
             self.fields[name] = VectorField(faiss.deserialize_index(data), exact_rows if exact_rows.exists() else None)
             self.chunk_rows[name] = np.flatnonzero(np.isin(table["kind"], [KINDS.index(kind) for kind in kinds]))
         self._tokens = TokenStore(folder) if (folder / "tokens.npy").exists() else None
+
+    @functools.cached_property
+    def titles(self) -> Vector:
+        """A row an article, (n, dim): the mean of what it asks or, where it asks nothing, of what it answers."""
+        found = self._means("asks", self.asking)
+        return found if self.asking.all() else found + self._means("answers", ~self.asking)
+
+    def _means(self, name: str, wanted: NDArray[np.bool_]) -> Vector:
+        """The mean row of a field for each article that is wanted, 0 for the others."""
+        of = self.table["article"][self.chunk_rows[name]]
+        chosen = np.flatnonzero(wanted[of])
+        means = np.zeros((len(self.entries), self.fields[name].dim), np.float32)
+        if len(chosen):
+            first = np.flatnonzero(np.diff(of[chosen], prepend=-1))  # rows stand in the order of their articles
+            sums = np.add.reduceat(self.fields[name].rows(chosen), first)
+            means[of[chosen][first]] = sums / np.diff(first, append=len(chosen))[:, None]
+        return means
 
     def chunk(self, row: int) -> Chunk:
         """The chunk in one row of the table."""

@@ -19,6 +19,7 @@ from kb.content.articles import Article
 from kb.content.products import Catalogue, resolve
 from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS, Chunk
+from kb.finding.learning.evidence import Evidence
 from kb.finding.passage import Passage, choose
 from kb.finding.spelling import Lexicon, heard
 from kb.finding.verdict import Calibration, Verdict, judge, signals
@@ -106,6 +107,10 @@ class Index(Protocol):
         """Cosine of every chunk of one article, by chunk id."""
         ...
 
+    def learnt(self, asked: str, vector: Vector | None, scope: Scope, articles: Iterable[str]) -> Evidence | None:
+        """What solved calls taught about a question and these articles; None where nothing was learnt."""
+        ...
+
     def article(self, id: str) -> Article:
         """The article as this generation has it. KeyError where it has none."""
         ...
@@ -139,7 +144,8 @@ class Hit:
     score: fused, in [0, 1]; comparable inside one search only
     twin:  id of the same article in the other language where this asker may see it, else ''
     named: it was asked for by id or code, and stands first for that
-    why:   its place in each list it was found in (`answers`, `asks`, `lexical`, `late`)
+    why:   its place in each list it was found in (`answers`, `asks`, `lexical`, `late`, and `learnt` by its
+           nearest learnt question)
     """
 
     article: Article
@@ -208,11 +214,11 @@ def search(
     if encoder and vector is None:
         rows, (tokens,) = encoder.with_tokens([asked], query=True)
         vector = rows[0]
-    lists = lists_of(asked, vector, scope, index)
-    fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
-    if tokens is not None and late_weight:
-        lists["late"] = late(list(fused)[:LATE_DEPTH], tokens, index)
-        fused = reranked(fused, lists["late"], late_weight)
+    fused, lists = scored(asked, vector, tokens, scope, index, weights, late_weight)
+    taught = index.learnt(asked, vector, scope, fused)
+    if taught:
+        fused = taught.join(fused)
+        lists["learnt"] = by_article(Ranked(id, chunk, score) for id, (score, chunk) in taught.near.items())
     named = _named(asked, scope, index, catalogue) | _titled(asked, fused, index)
     order = list(dict.fromkeys([*sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
     shown = _folded(order, prefer_lang or text.language(asked), asked.lower(), scope, index) if fold_twins else None
@@ -245,6 +251,24 @@ def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Arti
 
 
 # --- the lists -----------------------------------------------------------------------------------
+
+
+def scored(
+    asked: str,
+    vector: Vector | None,
+    tokens: Tokens | None,
+    scope: Scope,
+    index: Index,
+    weights: Mapping[str, float] = WEIGHTS,
+    late_weight: float = LATE_WEIGHT,
+) -> tuple[dict[str, float], dict[str, dict[str, Place]]]:
+    """Article → score in [0, 1], best first, before what was learnt counts; and the lists it comes from."""
+    lists = lists_of(asked, vector, scope, index)
+    fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
+    if tokens is not None and late_weight:
+        lists["late"] = late(list(fused)[:LATE_DEPTH], tokens, index)
+        fused = reranked(fused, lists["late"], late_weight)
+    return fused, lists
 
 
 def lists_of(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:

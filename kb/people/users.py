@@ -41,6 +41,7 @@ class Action(StrEnum):
     WRITE_ARTICLE = "write_article"  # one in work
     EDIT_ARTICLE = "edit_article"  # one that agents see, labelled not validated; take one out of use
     PUBLISH_ARTICLE = "publish_article"  # a validated one, and what customers are told word for word
+    TEACH = "teach"  # nod to a learnt question, or revoke it
     READ_GAPS = "read_gaps"  # what was asked and not found, and what it costs
     SORT_GAPS = "sort_gaps"  # triage, merge, split, close, reopen, refer to a department
     ASSIGN_GAP = "assign_gap"  # give it to somebody, with a date
@@ -86,6 +87,7 @@ _AGENT = {
     Action.COACH: Reach.OWN,
 }
 _EDITOR = _AGENT | {
+    Action.TEACH: Reach.ALL,
     Action.EDIT_ARTICLE: Reach.ALL,
     Action.PUBLISH_ARTICLE: Reach.ALL,
     Action.SEE_INSIGHTS: Reach.ALL,
