@@ -358,6 +358,21 @@ device = sa.Table(
     sa.Column("seen_at", Moment, nullable=False),
 )
 
+# Keys of programs (`kb.people.keys`).
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),  # stands in the key
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),  # sha256 of its secret
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("teams", sa.JSON, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("revoked_at", Moment),
+)
+
 # What a person chose for themselves: their keys, when they last looked at the start-of-shift view.
 preference = sa.Table(
     "preference",
@@ -461,6 +476,7 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     lambda connection: metadata.create_all(connection, tables=[audit, audit_head]),
     grow,  # gaps are noticed, joined, moved and told of
     grow,  # tries are counted by place, browsers are known
+    grow,  # keys of programs, what is left of old calls, people of another house
     grow,  # every search with what came of it
     grow,  # what editors decided of learnt questions
 )

@@ -26,6 +26,9 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.people.accounts",
         "kb.people.preferences",
         "kb.people.scope",
+        "kb.people.keys",
+        "kb.people.roster",
+        "kb.people.oidc",
     ),
     "content": (
         "kb.content.articles",
@@ -97,6 +100,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.care.doctor",
         "kb.care.move",
         "kb.care.retention",
+        "kb.care.personal",
+        "kb.care.leaving",
         "kb.care.spool",
         "kb.care.webhooks",
         "kb.care.metrics",
@@ -111,7 +116,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.payload",
         "kb.doors.answer",
     ),
-    "commands": ("kb.doors.index_cli", "kb.doors.user_cli", "kb.doors.audit_cli", "kb.doors.cli"),
+    "commands": ("kb.doors.index_cli", "kb.doors.user_cli", "kb.doors.audit_cli", "kb.doors.key_cli", "kb.doors.cli"),
     "doors": (
         "kb.doors.wire",
         "kb.doors.api",

@@ -122,6 +122,7 @@ def begin(
     Raises RequestError for an id that is none, NotAllowedError for another team's call.
     """
     require(by, Action.TAKE_CALL, owner=by.id)
+    tag = tag or by.tag
     if tag not in TAGS:
         raise RequestError("tag_unknown", tag=tag[:40])
     before = find(connection, checked_pop(id))

@@ -31,6 +31,7 @@ from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError, Sto
 from kb.i18n import browser_language, explain
 from kb.people import sessions
 from kb.people.sessions import Session
+from kb.people.users import User
 
 log = logging.getLogger("firstcall")
 
@@ -39,6 +40,19 @@ PUBLIC = ("/sign-in", "/sign-out", "/favicon.png")
 PUBLIC_FOLDER = "/static/"  # Streamlit's own scripts and styles
 CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
 FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/component/")  # answered with JSON, not with a page
+KEY_DOORS = {  # what a program may do with which scope of its key; every other door is closed to it
+    "search": ("/api/search",),
+    "calls": (
+        "/api/calls",
+        "/api/mine",
+        "/api/undo",
+        "/api/gaps",
+        "/api/promises",
+        "/api/flags",
+        "/api/bulletins",
+    ),
+}
+BEARER = "bearer "
 IDENTITY = b"x-kb-"  # headers only the gate writes
 SESSION_HEADER = b"x-kb-session"  # to Streamlit: st.user["session"] (.streamlit/config.toml)
 LOOK_EVERY = 1.0  # seconds between two looks at an open websocket's session
@@ -64,6 +78,7 @@ class Visit:
     secure: bool  # this address is reached by TLS only
     key: str  # of the session in the cookie, over or not; '' for none
     session: Session | None
+    program: User | None = None  # who came with an API key
 
 
 def content_policy(page: str) -> str:
@@ -137,11 +152,29 @@ class Gate:
             raise NotAllowedError("origin_refused")
         if _announced(headers) > _most(path):
             raise RequestError("request_too_large", limit=_most(path) // 1024)
+        if scope["type"] == "http" and headers.get("authorization", "").lower().startswith(BEARER):
+            return _marked(scope, await self._program(scope, headers["authorization"][len(BEARER) :].strip()))
         visit = await self._visit(headers, origins)
         self._limit(scope, visit)
         if visit.session is None and not (path in PUBLIC or path.startswith(PUBLIC_FOLDER)):
             raise NotAllowedError("signed_out")
         return _marked(scope, visit)
+
+    async def _program(self, scope: Scope, shown: str) -> Visit:
+        """A program with its key. Raises NotAllowedError for one that opens nothing, or not this door."""
+        address = scope["client"][0] if scope.get("client") else ""
+        if wait := self._limits.wait(STRANGER, address):
+            raise RequestError("too_fast", seconds=math.ceil(wait))
+        key = await to_thread.run_sync(self._presence().key, shown)
+        if key is None:
+            raise NotAllowedError("key_wrong")
+        if wait := self._limits.wait(PERSON, key.user.id):
+            raise RequestError("too_fast", seconds=math.ceil(wait))
+        path = scope["path"]
+        doors = [door for name in key.scopes for door in KEY_DOORS.get(name, ())]
+        if not any(path == door or path.startswith(f"{door}/") for door in doors):
+            raise NotAllowedError("key_scope")
+        return Visit("", False, "", None, key.user)
 
     def _limit(self, scope: Scope, visit: Visit) -> None:
         """Raises RequestError for whoever asks too often: a person anywhere, a stranger by address."""
@@ -270,7 +303,7 @@ def _marked(scope: Scope, visit: Visit) -> Scope:
     headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(IDENTITY)]
     if visit.session is not None:
         headers.append((SESSION_HEADER, visit.key.encode()))
-    user = visit.session.user if visit.session else None
+    user = visit.session.user if visit.session else visit.program
     return {**scope, "headers": headers, "state": {**scope.get("state", {}), "visit": visit, "user": user}}
 
 
@@ -316,6 +349,8 @@ STATUS = {
     "too_fast": 429,
     "request_too_large": 413,
     "signed_out": 401,
+    "key_wrong": 401,
+    "key_scope": 403,
     "origin_refused": 403,
     "page_missing": 404,
     "host_refused": 421,

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 
 from kb.db import Database
 from kb.errors import StoreError
-from kb.people import audit, sessions
+from kb.people import audit, keys, sessions
+from kb.people.keys import Key
 from kb.people.sessions import Session
 
 FRESH = 1.5  # seconds that an answer is believed
 GRACE = 30.0  # seconds that it is believed while the database does not answer: a caller is on the line
 UNUSED = 60.0  # seconds after which a session nobody asked about is no longer read along
+USED_EVERY = 3600.0  # seconds in which the use of a key is written down once
 REFUSED_EVERY = 60.0  # seconds in which the same refusal is written down once
 
 
@@ -41,6 +43,8 @@ class Presence:
         self._known: dict[str, _Known] = {}
         self._reading = threading.Lock()
         self._refused: dict[tuple[str, str], float] = {}
+        self._keys: dict[str, tuple[Key | None, float]] = {}  # by sha256: no key stays in memory
+        self._used: dict[str, float] = {}
 
     def remembered(self, key: str) -> Session | None:
         """The session of this key if it was read within `FRESH` seconds. Never waits."""
@@ -74,6 +78,22 @@ class Presence:
         used = {old: known.used_at for old, known in before.items()} | {key: now}
         self._known = {one: _Known(session, now, now, used[one]) for one, session in found.items()}
         return found.get(key)
+
+    def key(self, shown: str) -> Key | None:
+        """Whose key a program shows; None for one that is unknown, revoked or over. Raises StoreError."""
+        known, now = sessions.key_of(shown), time.monotonic()
+        found, read_at = self._keys.get(known, (None, -FRESH))
+        if now - read_at < FRESH:
+            return found
+        with self._database().read() as connection:
+            found = keys.of(connection, shown, datetime.now(UTC))
+        self._keys = {one: kept for one, kept in list(self._keys.items()) if now - kept[1] < FRESH}
+        self._keys[known] = found, now
+        if found is not None and now - self._used.get(found.id, -USED_EVERY) >= USED_EVERY:
+            with self._database().write() as connection:
+                audit.append(connection, found.user.id, "key_use", datetime.now(UTC), found.id)
+            self._used[found.id] = now
+        return found
 
     def is_unseen(self, session: Session) -> bool:
         """Whether `touch` has something to write down."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
+from kb.care import leaving
 from kb.config import settings
 from kb.db import Database
-from kb.errors import KBError
+from kb.errors import KBError, NotFoundError
 from kb.i18n import LANGUAGES, explain, say, terminal_language
-from kb.people import accounts
+from kb.people import accounts, roster, users
 from kb.people.accounts import Account
 from kb.people.users import OPERATOR, Role, User
+
+AT_ONCE = 10  # people a transaction: others want to write too
 
 
 def run(command: Callable[[Database, str], None]) -> None:
@@ -97,6 +102,92 @@ def enable(id: str) -> None:
         with database.write() as connection:
             accounts.enable(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
         click.echo(say(language, "people.enabled", id=accounts.id_of(id)))
+
+    run(command)
+
+
+@user.command()
+@click.argument("id", metavar="NAME")
+def unlock(id: str) -> None:
+    """Let a person try again who has tried too often."""
+
+    def command(database: Database, language: str) -> None:
+        with database.write() as connection:
+            accounts.unlock(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
+        click.echo(say(language, "people.unlocked", id=accounts.id_of(id)))
+
+    run(command)
+
+
+@user.command()
+@click.argument("id", metavar="NAME")
+@click.option("--role", type=click.Choice([role.value for role in Role]))
+@click.option("--name", "shown", help="What the others see.")
+@click.option("--team", "teams", multiple=True, help="All teams of theirs from now on; may be given again.")
+def change(id: str, role: str | None, shown: str | None, teams: Sequence[str]) -> None:
+    """Give a person another role, name or other teams; what is left out stays."""
+
+    def command(database: Database, language: str) -> None:
+        with database.write() as connection:
+            before = users.get(connection, accounts.id_of(id))
+            if before is None:
+                raise NotFoundError("user_missing", id=id[:64])
+            after = replace(
+                before,
+                role=Role(role) if role else before.role,
+                name=shown or before.name,
+                teams=frozenset(teams) or before.teams,
+            )
+            accounts.change(connection, OPERATOR, after, datetime.now(UTC))
+        facts = {"id": after.id, "role": after.role.value, "teams": ", ".join(sorted(after.teams)) or "–"}
+        click.echo(say(language, "people.role_changed", **facts))
+
+    run(command)
+
+
+@user.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would be done, and what is wrong.")
+def import_command(file: Path, dry_run: bool) -> None:
+    """Add and change people from a CSV FILE: id, role, and name, teams, langs. New passwords are printed, once."""
+
+    def command(database: Database, language: str) -> None:
+        if not file.is_file():
+            raise KBError("path_missing", path=file)
+        rows, wrong = roster.read(file.read_bytes().decode("utf-8", "replace"))
+        for one in wrong:
+            problem = explain(language, one.error)
+            click.echo(say(language, "people.import_line", line=one.line, problem=problem), err=True)
+        if wrong:
+            click.echo(say(language, "people.import_refused", count=len(wrong)), err=True)
+            sys.exit(2)
+        with database.read() as connection:
+            done = roster.plan(connection, OPERATOR, rows)
+        for start in range(0, 0 if dry_run else len(rows), AT_ONCE):
+            with database.write() as connection:
+                made = roster.enrol(connection, OPERATOR, rows[start : start + AT_ONCE], datetime.now(UTC))
+            for id, password in made.added.items():
+                click.echo(f"{id}\t{password}")
+        counts = {"added": len(done.added), "changed": len(done.changed), "same": len(done.same)}
+        click.echo(say(language, "people.import_dry" if dry_run else "people.imported", **counts))
+
+    run(command)
+
+
+@user.command()
+@click.argument("id", metavar="NAME")
+@click.option("--to", required=True, metavar="NAME", help="Who takes over promises, gaps and articles.")
+def leave(id: str, to: str) -> None:
+    """Close an account and hand on what waits for its person."""
+
+    def command(database: Database, language: str) -> None:
+        gone, heir = accounts.id_of(id), accounts.id_of(to)
+        with database.write() as connection:
+            done = leaving.leave(connection, OPERATOR, gone, heir, settings().articles, datetime.now(UTC))
+        counts = {"promises": done.promises, "gaps": done.gaps, "articles": len(done.articles)}
+        click.echo(say(language, "people.left", id=gone, to=heir, **counts))
+        for path in done.articles:
+            click.echo(f"  {path}")
 
     run(command)
 

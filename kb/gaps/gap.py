@@ -112,6 +112,7 @@ def record(connection: sa.Connection, by: User, report: Report, *, product: str 
     if not _known(connection, tables.gap, checked_id(report.gap)):
         question = _kept(report.question)
         facts = {"question": question, "lang": text.language(question), "product": product, "state": "new"}
+        facts["tag"] = by.tag
         connection.execute(sa.insert(tables.gap).values(id=report.gap, at=report.at, **facts))
     join(connection, by, report)
 

@@ -102,7 +102,7 @@ def add(
 ) -> None:
     """Give a person an account. Raises RequestError for an id, name, language or password that will not do."""
     require(by, Action.MANAGE_USERS)
-    _check(user)
+    check(user)
     if users.get(connection, user.id) is not None:
         raise RequestError("user_exists", id=user.id)
     check_strength(user.id, password)
@@ -112,7 +112,8 @@ def add(
     audit.append(connection, by.id, "account", at, user.id, what="added", role=user.role.value)
 
 
-def _check(user: User) -> None:
+def check(user: User) -> None:
+    """Raises RequestError for an id, a name or a language that will not do."""
     if not ID.fullmatch(user.id) or user.id == OPERATOR.id:
         raise RequestError("user_id_malformed", id=user.id[:64])
     if not user.name.strip() or len(user.name) > NAME_LONGEST:
@@ -137,6 +138,17 @@ def set_password(
     _update(connection, id, password=_hash(password), must_change=must_change)
     sessions.end_all(connection, id)
     audit.append(connection, by.id, "password", at, id)
+
+
+def change(connection: sa.Connection, by: User, user: User, at: datetime) -> None:
+    """Give a person another name, role, other teams or languages. Raises NotFoundError, RequestError."""
+    require(by, Action.MANAGE_USERS)
+    check(user)
+    before = users.get(connection, user.id)
+    facts = {"name": user.name, "role": user.role.value, "teams": sorted(user.teams), "langs": sorted(user.langs)}
+    _update(connection, user.id, **facts)
+    told = {"role": user.role.value, "before": before.role.value if before else "", "teams": " ".join(facts["teams"])}
+    audit.append(connection, by.id, "role", at, user.id, **told)
 
 
 def disable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:

@@ -51,6 +51,10 @@ class Action(StrEnum):
     CHANGE_PASSWORD = "change_password"
     MANAGE_USERS = "manage_users"  # add, change, disable, enable, unlock
     READ_AUDIT = "read_audit"
+    MANAGE_KEYS = "manage_keys"  # of programs
+    EXPORT_PERSON = "export_person"  # all that is kept about somebody
+    ERASE_PERSON = "erase_person"
+    REDUCE_JOURNAL = "reduce_journal"  # old calls to counts
 
 
 class Reach(IntEnum):
@@ -64,13 +68,17 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True)
 class User:
-    """One person. `id` is the name they sign in with; `langs` are what they speak (`zh`, `en`)."""
+    """One person. `id` is the name they sign in with; `langs` are what they speak (`zh`, `en`).
+
+    tag: of the calls they begin; '' = real ones (settled.md, 2)
+    """
 
     id: str
     name: str
     role: Role
     teams: frozenset[str] = frozenset()
     langs: frozenset[str] = frozenset({"zh", "en"})
+    tag: str = ""
 
 
 _AGENT = {
@@ -84,6 +92,7 @@ _AGENT = {
     Action.READ_BULLETINS: Reach.ALL,
     Action.WRITE_ARTICLE: Reach.ALL,
     Action.CHANGE_PASSWORD: Reach.OWN,
+    Action.EXPORT_PERSON: Reach.OWN,
     Action.COACH: Reach.OWN,
 }
 _EDITOR = _AGENT | {
@@ -117,6 +126,10 @@ _ADMIN = (
         Action.CHANGE_PASSWORD: Reach.ALL,
         Action.MANAGE_USERS: Reach.ALL,
         Action.READ_AUDIT: Reach.ALL,
+        Action.MANAGE_KEYS: Reach.ALL,
+        Action.EXPORT_PERSON: Reach.ALL,
+        Action.ERASE_PERSON: Reach.ALL,
+        Action.REDUCE_JOURNAL: Reach.ALL,
     }
 )
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {

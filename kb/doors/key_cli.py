@@ -1,0 +1,70 @@
+"""`python -m kb key …`: keys for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from kb.db import Database
+from kb.doors.user_cli import run
+from kb.i18n import say
+from kb.people import keys
+from kb.people.users import OPERATOR
+
+
+@click.group()
+def key() -> None:
+    """Keys for programs that ask over /api: make one, list them, revoke one."""
+
+
+@key.command()
+@click.argument("name")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice(keys.SCOPES), help="May be given again."
+)
+@click.option("--team", "teams", multiple=True, help="Articles of this team too; may be given again.")
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it is good for; for ever if left out.")
+def add(name: str, scopes: Sequence[str], teams: Sequence[str], days: int | None) -> None:
+    """Make a key for the program NAME and show it, this once."""
+
+    def command(database: Database, language: str) -> None:
+        now = datetime.now(UTC)
+        until = now + timedelta(days=days) if days else None
+        with database.write() as connection:
+            made = keys.add(connection, OPERATOR, name, scopes, now, teams=teams, expires_at=until)
+        click.echo(say(language, "key.added", key=made))
+
+    run(command)
+
+
+@key.command()
+@click.argument("id")
+def revoke(id: str) -> None:
+    """Take a key back; it opens nothing within two seconds."""
+
+    def command(database: Database, language: str) -> None:
+        with database.write() as connection:
+            keys.revoke(connection, OPERATOR, id, datetime.now(UTC))
+        click.echo(say(language, "key.revoked", id=id))
+
+    run(command)
+
+
+@key.command(name="list")
+def list_command() -> None:
+    """Every key: id, program, scopes, teams, made, until."""
+
+    def command(database: Database, language: str) -> None:
+        with database.read() as connection:
+            found = keys.everything(connection, OPERATOR)
+        for one in found:
+            until = one.expires_at.date().isoformat() if one.expires_at else "-"
+            sets = [",".join(sorted(one.scopes)), ",".join(sorted(one.teams)) or "-"]
+            facts = [one.id, one.name, *sets, one.created_at.date().isoformat(), until]
+            click.echo("\t".join(facts + ([say(language, "key.is_revoked")] if one.revoked_at else [])))
+        if not found:
+            click.echo(say(language, "key.nothing"))
+
+    run(command)
