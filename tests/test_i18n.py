@@ -23,7 +23,10 @@ from kb.doors.call_api import SAID_LATER
 from kb.doors.ui.keys import KEYS
 from kb.errors import ArticleError, KBError, SettingError
 from kb.finding import verdict
-from kb.gaps import gap
+from kb.gaps import gap, misses
+from kb.gaps.analytics import feedback, reuse, searches
+from kb.gaps.analytics.asked import OUTCOMES
+from kb.gaps.moves import MOVES
 from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, terminal_language
 from kb.people import audit
 from kb.people.scope import STATES
@@ -36,12 +39,26 @@ UI = ROOT / "kb/doors/ui"
 FILLED_IN: Mapping[str, Sequence[str]] = {
     "audit.*": [*get_args(audit.Trouble), "sound"],
     "article.*": [block for block in BLOCKS if block != "say"],
+    "call.gap_*": ["words", "answered", "suggestion"],
+    "call.kind_*": gap.KINDS,
     "call.reason_*": flags.REASONS,
     "calls.kind_*": journal.KINDS,
     "category.*": CATEGORIES,
     "sign_in.as_*": list(SAMPLES),
     "dates.from_*": [*EVENTS, "day"],
     "expert.*": get_args(experts.Ground),
+    "figures.*": [*searches.VERDICTS, *(f"gaps_{kind}" for kind in feedback.KINDS)],
+    "figures.gaps_*": feedback.KINDS,
+    "gaps.do_*": sorted({after for _, after in MOVES} - {"verified"}),
+    "gaps.none_*": ["open", "mine", "overdue", "referred", "closed"],
+    "gaps.part_*": ["open", "mine", "overdue", "referred", "closed"],
+    "gaps.signal_*": misses.SIGNALS,
+    "gaps.state_*": gap.STATES,
+    "insights.*": [*reuse.ILLS, "used", "carriers", "flags", "waiting", "turnaround"],
+    "insights.*_hint": reuse.ILLS,
+    "insights.list_*": [*get_args(searches.Kind), "slowest", "pressed"],
+    "insights.outcome_*": OUTCOMES,
+    "insights.part_*": ["searches", "speed", "articles", "feedback", "coaching"],
     "notice.kind_*": bulletins.KINDS,
     "notice.state_*": get_args(bulletins.State),
     "state.*": STATES,

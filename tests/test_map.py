@@ -139,12 +139,15 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.article",
         "kb.doors.ui.notices",
     ),
+    "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "ui pages": (
         "kb.doors.ui.search",
         "kb.doors.ui.calls",
         "kb.doors.ui.today",
         "kb.doors.ui.bulletins",
         "kb.doors.ui.practice",
+        "kb.doors.ui.gaps",
+        "kb.doors.ui.insights",
         "kb.doors.ui.shell",
     ),
     "entries": ("kb.__main__", "indexer.__main__", "app"),
@@ -155,6 +158,7 @@ OUTSIDE = (
     "doors",
     "components",
     "ui parts",
+    "supervisor parts",
     "ui pages",
     "entries",
 )  # the outside world: no room imports it

@@ -120,7 +120,7 @@ class _Teller:
         chosen = self.pick(asked | missing)
         if chosen >= 0:
             one = self.known[chosen]
-            return Asked(one, article=one["article"])
+            return Asked(one, one.get("product", ""), one["article"])
         one = told()["missing"][-1 - chosen]
         answered = back < one.get("answered", -1) and f"{one['article']}-zh" in self.versions
         return Asked(one, one["product"], one["article"] if answered else "", "" if answered else one["key"])

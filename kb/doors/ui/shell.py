@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from kb.doors.ui.frame import corner, language, session, t
+from kb.people.users import Action, may
 
 HERE = Path(__file__).parent
 
@@ -13,12 +14,15 @@ st.logo(str(HERE / "media/logo.svg"), size="medium")
 
 hl = language()
 visit = session()
-PAGES = (  # every one may be opened by everybody: what it may show and do is asked in the rooms
+whole = may(visit.user, Action.SEE_INSIGHTS)
+PAGES = (  # what a page may show and do is asked in the rooms
     ("search", t("shell.search"), ":material/search:"),
     ("today", t("today.title"), ":material/wb_sunny:"),
     ("bulletins", t("bulletins.title"), ":material/campaign:"),
     ("practice", t("practice.title"), ":material/school:"),
     ("calls", t("calls.title"), ":material/manage_search:"),
+    *([("gaps", t("gaps.title"), ":material/playlist_add_check:")] if may(visit.user, Action.READ_GAPS) else []),
+    ("insights", t("insights.title") if whole else t("insights.mine"), ":material/monitoring:"),
 )
 page = st.navigation(
     [

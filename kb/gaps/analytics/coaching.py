@@ -89,6 +89,13 @@ def authored(owner: str, articles: Iterable[Kept], uses: Iterable[Use], flags: S
 # --- reads ---------------------------------------------------------------------------------------
 
 
+def teams(connection: sa.Connection, by: User, tag: str) -> tuple[str, ...]:
+    """Every team that asked something on calls of this tag, in order."""
+    require(by, Action.COACH, owner=by.id)
+    asked = sa.select(sa.cast(tables.asked.c.teams, sa.String)).where(tables.asked.c.tag == tag).distinct()
+    return tuple(sorted({team for listed in connection.scalars(asked) for team in json.loads(listed)}))
+
+
 def people(connection: sa.Connection, by: User, view: View) -> Mapping[str, frozenset[str]]:
     """Who asked something in the period and may be coached by `by`, in the order of their ids, with their teams."""
     require(by, Action.COACH, owner=by.id)

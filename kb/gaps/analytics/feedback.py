@@ -15,6 +15,8 @@ from kb.gaps.analytics.view import View, of_team
 from kb.gaps.gap import OPEN
 from kb.people.users import Action, User, require
 
+KINDS = ("opened", "closed", "verified", "reopened")  # what becomes of a gap
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -39,7 +41,7 @@ class Moved:
 
     gap: str
     question: str
-    kind: str  # opened, closed, verified, reopened
+    kind: str  # one of `KINDS`
     at: datetime
     begun: datetime
 
@@ -51,7 +53,7 @@ def median_turnaround(flags: Sequence[Answered]) -> timedelta | None:
 
 
 def counts(moved: Sequence[Moved]) -> Counter[str]:
-    """Gaps opened, closed, verified, reopened: each gap once a kind."""
+    """How many gaps of each of `KINDS`, each gap once."""
     return Counter(kind for _, kind in {(one.gap, one.kind) for one in moved})
 
 

@@ -1,0 +1,292 @@
+"""What the supervisor's pages share: which part of the journal is looked at, numbers that open their lists, lists
+that leave as CSV, and the banner over the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+import streamlit as st
+
+from kb.care import demo
+from kb.care.demo.story import TAG
+from kb.doors import wiring
+from kb.doors.ui.frame import hl, literal, me, t, told
+from kb.doors.wiring import Desk, Served
+from kb.gaps.analytics import asked
+from kb.gaps.analytics.view import View
+from kb.people.users import Action, User, may
+from kb.text import csv_of
+
+PERIODS = (7, 30, 90, 365)  # days
+USUALLY = 30
+ANY = ""
+SHOWN = 25  # rows of a list on the page
+MOST = 5_000  # rows of a list as CSV
+LOOK = """
+[class*="st-key-number-"] button { width: 100%; height: 100%; padding: .6rem .9rem; justify-content: flex-start; }
+[class*="st-key-number-"] button :is(div, span, p) { width: 100%; justify-content: flex-start; text-align: left; }
+[class*="st-key-number-"] button p { line-height: 1.35; white-space: normal; }
+[class*="st-key-number-"] button strong { display: block; font-size: 1.55rem; line-height: 1.25; font-weight: 650; }
+[class*="st-key-number-"] button em { display: block; font-style: normal; font-size: .85rem; opacity: .8; }
+[class*="st-key-list-"] table { font-size: .9rem; }
+[class*="st-key-list-"] td { vertical-align: top; overflow-wrap: anywhere; }
+"""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a page. `list` is the name of the rows behind it; `hint` stands below it."""
+
+    list: str
+    label: str
+    value: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows behind a number. `cells` are texts, numbers and moments; `linked` columns hold Markdown of ours."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    linked: Mapping[int, Callable[[object], str]]
+
+
+# --- which part of the journal -------------------------------------------------------------------
+
+
+def look() -> None:
+    """The look of numbers and lists, once a page."""
+    st.html(f"<style>{LOOK}</style>")
+
+
+def filters(served: Served, teams: Sequence[str], tag: str, now: datetime, *, language: bool = True) -> View:
+    """Period, team, product and language, all in the address. The period ends now and begins with a day."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        periods = {str(days): t("figures.days", days=days) for days in PERIODS}
+        days = choice("days", t("figures.period"), periods, str(USUALLY), width=170)
+        team = choice("team", t("figures.team"), {ANY: t("figures.all_teams")} | {one: one for one in teams})
+        products = {code: product.name(hl()) for code, product in served.catalogue.items()}
+        product = choice("product", t("figures.product"), {ANY: t("figures.all_products")} | products)
+        langs = {ANY: t("figures.all_languages"), "zh": "中文", "en": "English"}
+        lang = choice("lang", t("figures.lang"), langs) if language else ANY
+    begins = served.site.today(now) - timedelta(days=int(days) - 1)
+    return View(datetime.combine(begins, time(0), served.site.zone).astimezone(UTC), now, team, product, lang, tag)
+
+
+def choice(key: str, label: str, names: Mapping[str, str], default: str = ANY, *, width: int = 210) -> str:
+    """One of the named from a list, in the address under its key whatever the page's language."""
+    here = _in_address(key, names, default)
+    return st.selectbox(
+        label,
+        list(names),
+        format_func=lambda one: names.get(one, one),
+        key=here,
+        on_change=_into_address,
+        args=(key, here, default),
+        width=width,
+    )
+
+
+def tabs(key: str, label: str, names: Mapping[str, str], default: str) -> str:
+    """One of the named side by side, in the address as `choice` is."""
+    here = _in_address(key, names, default)
+    chosen: str | None = st.segmented_control(
+        label,
+        list(names),
+        format_func=lambda one: names.get(one, one),
+        required=True,
+        label_visibility="collapsed",
+        key=here,
+        on_change=_into_address,
+        args=(key, here, default),
+    )
+    return chosen or default
+
+
+def _in_address(key: str, names: Mapping[str, str], default: str) -> str:
+    """The widget's key: one a language, as Streamlit keeps the words chosen. It begins with what the address says."""
+    here = f"{key}-{hl()}"
+    if here not in st.session_state:
+        asked = st.query_params.get(key, default)
+        st.session_state[here] = asked if asked in names else default
+    return here
+
+
+def _into_address(key: str, here: str, default: str) -> None:
+    chosen = st.session_state[here]
+    if chosen == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = chosen
+
+
+def caught_up(here: Desk, served: Served, by: User, now: datetime) -> None:
+    """Read what happened since somebody last looked."""
+    with here.database.read() as connection:
+        behind = asked.is_behind(connection)
+    if behind:
+        with st.spinner(t("figures.reading")):
+            count = asked.CALLS_AT_ONCE
+            while count == asked.CALLS_AT_ONCE:
+                with here.database.write() as connection:
+                    count = asked.catch_up(connection, by, now, served.site.zone)
+
+
+# --- the sample ----------------------------------------------------------------------------------
+
+
+def sample(here: Desk, by: User) -> str:
+    """The tag of what is shown: the sample's while the base has one and nobody asks for their own calls.
+
+    Over the sample stands a banner; an empty base is offered one.
+    """
+    with here.database.read() as connection:
+        there, offered = demo.is_there(connection), demo.is_offered(connection)
+    if offered:
+        _offer(by)
+    if not there:
+        return ""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="sample-banner"):
+        st.markdown(f":material/science: **{t('demo.banner')}**", width="stretch")
+        shown = tabs("calls", t("demo.shown"), {TAG: t("demo.sample"), "real": t("demo.real")}, TAG)
+        if may(by, Action.SHOW_DEMO):
+            with st.popover(t("demo.clear"), icon=":material/delete:"):
+                st.markdown(t("demo.clear_sure"))
+                st.button(t("demo.clear"), key="demo-clear", type="primary", on_click=_clear)
+    return TAG if shown == TAG else ""
+
+
+def _offer(by: User) -> None:
+    if may(by, Action.SHOW_DEMO):
+        with st.container(border=True, key="sample-offer"):
+            st.markdown(t("demo.offer"))
+            st.button(t("demo.fill"), key="demo-fill", type="primary", icon=":material/science:", on_click=_fill)
+
+
+def _fill() -> None:
+    here = wiring.desk()
+    with told():
+        served = here.served or here.open()
+        versions = {id: listed.sha256 for id, listed in served.opened.manifest.articles.items()}
+        with here.database.write() as connection:
+            demo.fill(connection, me(), versions, datetime.now(UTC), served.site.zone)
+        here.floor.touched()
+
+
+def _clear() -> None:
+    here = wiring.desk()
+    with told(), here.database.write() as connection:
+        demo.clear(connection, me())
+    here.floor.touched()
+
+
+# --- numbers and lists ---------------------------------------------------------------------------
+
+
+def numbers(row: Sequence[Number]) -> None:
+    """Numbers side by side; each opens the list behind it, and closes it again."""
+    with st.container(horizontal=True, gap="small"):
+        for one in row:
+            hint = f" *{one.hint}*" if one.hint else ""
+            st.button(
+                f"{one.label} **{one.value}**{hint}",
+                key=f"number-{one.list}",
+                width=210,
+                on_click=_toggle,
+                args=(one.list,),
+            )
+
+
+def _toggle(name: str) -> None:
+    st.query_params["list"] = "" if st.query_params.get("list") == name else name
+    if not st.query_params["list"]:
+        del st.query_params["list"]
+
+
+def opened_list() -> str:
+    """The name of the list that is open, '' for none."""
+    return st.query_params.get("list", "")
+
+
+def listing(name: str, one: Listing, served: Served, *, closes: bool = True) -> None:
+    """A list: its rows a page at a time, all of them as CSV. One that no number opened cannot be closed."""
+    with st.container(border=True, key=f"list-{name}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.subheader(f"{one.title} ({len(one.rows)}{'+' * (len(one.rows) >= MOST)})", anchor=False, width="stretch")
+            if one.rows:
+                cells = [[_plain(cell, served) for cell in row] for row in one.rows]
+                st.download_button(
+                    t("figures.csv"),
+                    lambda: csv_of(one.header, cells),
+                    file_name=f"firstcall-{name}.csv",
+                    mime="text/csv",
+                    icon=":material/download:",
+                    key=f"csv-{name}",
+                    on_click="ignore",
+                )
+            if closes:
+                st.button(
+                    t("figures.close"), icon=":material/close:", key=f"close-{name}", on_click=_toggle, args=(name,)
+                )
+        if not one.rows:
+            st.caption(t("figures.no_rows"))
+            return
+        pages = -(-len(one.rows) // SHOWN)
+        page = 1
+        if pages > 1:
+            page = int(st.number_input(t("figures.page", pages=pages), 1, pages, 1, key=f"{name}-page", width=170))
+        start = (page - 1) * SHOWN
+        table(one, one.rows[start : start + SHOWN], served)
+
+
+def table(one: Listing, rows: Sequence[Sequence[object]], served: Served) -> None:
+    """Rows as a table that reads on a narrow screen and in the dark."""
+    shown: dict[str, list[str]] = {
+        title: [one.linked[at](row[at]) if at in one.linked else literal(str(_plain(row[at], served))) for row in rows]
+        for at, title in enumerate(one.header)
+    }
+    st.table(shown, hide_index=True, border="horizontal", hide_header=False)
+
+
+def _plain(cell: object, served: Served) -> object:
+    """A cell as it is read: moments in site time, nothing as nothing."""
+    if isinstance(cell, datetime):
+        return f"{cell.astimezone(served.site.zone):%Y-%m-%d %H:%M}"
+    return "" if cell is None else cell
+
+
+# --- how numbers are read ------------------------------------------------------------------------
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as a percentage, a dash where there is none."""
+    return "–" if share is None else f"{share:.0%}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds as people say them: `42 s`, `3 min 20 s`, `1 h 5 min`; a dash where there are none."""
+    if value is None:
+        return "–"
+    whole = round(value)
+    if whole < 90:
+        return t("figures.seconds", seconds=whole)
+    if whole < 5_400:
+        return t("figures.minutes", minutes=whole // 60, seconds=whole % 60)
+    return t("figures.hours", hours=whole // 3600, minutes=whole % 3600 // 60)
+
+
+def span(value: timedelta | None) -> str:
+    """A longer time: hours below two days, then days; a dash where there is none."""
+    if value is None:
+        return "–"
+    hours = value / timedelta(hours=1)
+    return t("figures.in_hours", hours=f"{hours:.1f}") if hours < 48 else t("figures.in_days", days=f"{hours / 24:.1f}")
+
+
+def count(value: float | None) -> str:
+    """A count with its thousands apart, a dash where there is none."""
+    return "–" if value is None else f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"

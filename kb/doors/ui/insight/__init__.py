@@ -1,0 +1,1 @@
+"""The parts of the insights page, a module each; `looked` is what they share."""
