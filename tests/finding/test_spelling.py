@@ -35,7 +35,10 @@ ENGLISH = Lexicon([vocabulary(TEXTS[3:])])
         ("tkdz", "退款到账"),
         ("wo yao tuikuan", "我要退款"),
         ("怎么tuik", "怎么退款"),
-        ("luyouqi 红灯", "路由器 红灯"),
+        ("luyouqi 红灯", "路由器红灯"),
+        ("订单 qx", "订单取消"),
+        ("wo yao quxiao dingdan", "我要取消订单"),
+        ("怎么申请tuik", "怎么申请退款"),
         ("退款多久到賬", "退款多久到账"),
         ("ＷＩＦＩ ６", "WIFI 6"),
     ],
@@ -50,6 +53,8 @@ def test_chinese_is_heard_by_its_sound(typed: str, meant: str) -> None:
         ("refnud", "refund"),
         ("how long is the waranty", "how long is the warranty"),
         ("airfryer smokes", "air fryer smokes"),
+        ("the air frye r", "the air fryer"),
+        ("the refu nd", "the refund"),
         ("vaccum batery", "vacuum battery"),
         ("reset my passw", "reset my password"),
         ("i forgot my passwrod", "i forgot my password"),
@@ -67,6 +72,8 @@ def test_english_slips_are_put_right(typed: str, meant: str) -> None:
         ("我我我想退款", "我想退款"),
         ("um, you know, how do i uh reset my password", "how do i reset my password"),
         ("so um what is the the warranty", "what is the warranty"),
+        ("well okay so how long is the warranty", "how long is the warranty"),
+        ("然后就是说退款那个就是怎么申请", "退款怎么申请"),
         ("error e zero four", "error e 04"),
     ],
 )
@@ -82,6 +89,8 @@ def test_what_only_fills_a_pause_is_not_asked_for(said: str, meant: str) -> None
         "总额和提额",
         "微波炉可以退吗",  # words the base does not have, and no slip
         "谁在九场比赛中赢了",
+        "这个退款怎么申请",
+        "so what",
         "Do you know the price of a chatbot?",
         "what kind of warranty",
         "I lose indentation",  # a rare word is a word

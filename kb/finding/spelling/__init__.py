@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kb import text
 from kb.finding.spelling import han, latin, speech
@@ -19,6 +20,7 @@ LONGEST = 24  # letters of a word that is looked at
 MOST_MENDED = 12  # words of one question: what comes after stays as typed
 
 _HAN_RUN = re.compile(f"[{text.HAN}]+")
+_BETWEEN = re.compile(f"(?<=[{text.HAN}]) (?=[{text.HAN}])")
 _PART = r"[A-Za-z0-9_'’\-@/]"
 _WORD = rf"(?<!{_PART})(?<![A-Za-z0-9]\.)[A-Za-z]+(?!{_PART}|\.[A-Za-z0-9])"
 _WORDS = re.compile(rf"{_WORD}(?: {_WORD})*")
@@ -31,8 +33,25 @@ def heard(asked: str, lexicon: Lexicon) -> str:
         return asked
     plain = speech.written(asked.translate(_WIDE))
     plain = _HAN_RUN.sub(lambda run: _chinese(run.group(), lexicon), plain)
-    chinese = text.language(plain) == "zh"
-    return _WORDS.sub(lambda run: _latin(run.group(), lexicon, run.end() == len(plain), chinese), plain)
+    meant = _WORDS.sub(lambda run: _latin(run.group(), lexicon, _Around.of(run)), plain)
+    return _BETWEEN.sub("", meant) if len(_BETWEEN.findall(meant)) > len(_BETWEEN.findall(plain)) else meant
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What stands about a run of Latin words: Chinese characters beside it, '' for none; whether the question is
+    Chinese; whether it ends with the run."""
+
+    before: str
+    after: str
+    chinese: bool
+    last: bool
+
+    @classmethod
+    def of(cls, run: re.Match[str]) -> _Around:
+        before, after = run.string[: run.start()].rstrip(" ")[-1:], run.string[run.end() :].lstrip(" ")[:1]
+        before, after = (one if text.language(one) == "zh" else "" for one in (before, after))
+        return cls(before, after, text.language(run.string) == "zh", run.end() == len(run.string))
 
 
 def _chinese(run: str, lexicon: Lexicon) -> str:
@@ -42,13 +61,15 @@ def _chinese(run: str, lexicon: Lexicon) -> str:
     return run if lexicon.traditional and meant == simple else meant
 
 
-def _latin(run: str, lexicon: Lexicon, last: bool, chinese: bool) -> str:
-    """Latin words with single spaces between them, each put right; `last` says that the question ends here."""
+def _latin(run: str, lexicon: Lexicon, around: _Around) -> str:
+    """Latin words with single spaces between them, each put right."""
     words = run.split(" ")
     known = [len(word) > LONGEST or lexicon.knows(word.lower()) for word in words]
+    if around.chinese:
+        known = [one and not _may_be_chinese(words, i, around, lexicon) for i, one in enumerate(known)]
     if all(known):
         return run
-    by_sound = _by_sound(words, known, lexicon, last, chinese) if lexicon.chinese else {}
+    by_sound = _by_sound(words, known, lexicon, around) if lexicon.chinese else {}
     out: list[str] = []
     at, mended = 0, 0
     while at < len(words):
@@ -57,28 +78,45 @@ def _latin(run: str, lexicon: Lexicon, last: bool, chinese: bool) -> str:
             out.append(said)
             at = end
             continue
+        if (
+            at + 1 < len(words)
+            and not (known[at] and known[at + 1])
+            and lexicon.knows((words[at] + words[at + 1]).lower())
+        ):
+            out.append(words[at] + words[at + 1])  # a space inside a word
+            at += 2
+            continue
         word = words[at]
         name = word.isupper() or (word[0].isupper() and at > 0)
         if not known[at] and not name and mended < MOST_MENDED:
             mended += 1
-            word = latin.mended(word.lower(), lexicon, growing=last and at == len(words) - 1)
+            word = latin.mended(
+                word.lower(), lexicon, growing=around.last and not around.before and at == len(words) - 1
+            )
             word = words[at] if word == words[at].lower() else word
         out.append(word)
         at += 1
     return " ".join(out)
 
 
-def _by_sound(
-    words: list[str], known: list[bool], lexicon: Lexicon, last: bool, chinese: bool
-) -> dict[int, tuple[int, str]]:
+def _may_be_chinese(words: list[str], at: int, around: _Around, lexicon: Lexicon) -> bool:
+    """Whether a word of a Chinese question that is also an English one was more likely typed by its sound: first
+    letters that are a rare abbreviation, a last syllable. Not where the base uses it."""
+    word = words[at].lower()
+    begun = around.last and at == len(words) - 1 and len(han.syllables(word)) == 1
+    return (begun or (han.is_initials(word) and lexicon.rare(word))) and not lexicon.uses(word)
+
+
+def _by_sound(words: list[str], known: list[bool], lexicon: Lexicon, around: _Around) -> dict[int, tuple[int, str]]:
     """Runs of words typed by sound: where each starts → where it ends, and what it says."""
     found: dict[int, tuple[int, str]] = {}
     for start, end in _runs(words, known, lexicon):
         some = [word.lower() for word in words[start:end]]
-        alone = end - start == len(words)
-        if not (chinese or alone or any(map(han.syllables, some))):
+        first, last = start == 0, end == len(words)
+        if not (around.chinese or (first and last) or any(map(han.syllables, some))):
             continue  # first letters alone in an English sentence are an abbreviation
-        said = han.written(some, lexicon, growing=last and end == len(words))
+        beside = (around.before if first else "", around.after if last else "")
+        said = han.written(some, lexicon, growing=around.last and last, around=beside)
         if said:
             found[start] = (end, said)
     return found

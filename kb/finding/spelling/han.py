@@ -17,6 +17,7 @@ from kb.finding.spelling.lexicon import Lexicon, chinese
 # What another character than the one typed must gain: the more, the oftener the typed one is a word by itself (的, 我).
 CHANGE, CHANGE_OF_A_WORD = 1.0, 1.0
 ACROSS = 0.3  # what two characters count that stand side by side in two words
+SURE = 0.75  # of the pairs of characters inside words typed by sound that must be known, to believe in the rest
 MOST_DOUBTED = 48  # characters of one question that are doubted: what comes after stays as typed
 
 Lattice = Sequence[Sequence[tuple[str, float]]]  # per place: (character, what choosing it costs)
@@ -82,26 +83,47 @@ def syllables(word: str) -> tuple[str, ...]:
     return best[len(word)] or ()
 
 
-def written(words: Sequence[str], lexicon: Lexicon, *, growing: bool) -> str:
+def written(
+    words: Sequence[str], lexicon: Lexicon, *, growing: bool = False, around: tuple[str, str] = ("", "")
+) -> str:
     """What words typed by sound (pinyin, or the first letters of syllables) say in Chinese; '' where they say
-    nothing the base knows. `growing` lets the last syllable be a beginning of one."""
+    nothing the base knows.
+
+    growing: the last syllable may be a beginning of one
+    around:  the Chinese characters before and after them, '' for none
+    """
     places = [_places(word, growing and i == len(words) - 1) for i, word in enumerate(words)]
-    lattice = list(_options([place for some in places for place in some], lexicon))
-    if not lattice or not all(lattice):
+    before, after = around
+    inner = list(_options([place for some in places for place in some], _letter(before), _letter(after), lexicon))
+    if not inner or not all(inner):
         return ""
-    starts = frozenset(sum(map(len, places[:i])) for i in range(1, len(places)))
+    lattice = [*([(before, 0.0)] for _ in before), *inner, *([(after, 0.0)] for _ in after)]
+    joints = itertools.accumulate((len(some) for some in places), initial=len(before))
+    starts = frozenset(joints)
     said = way(lattice, lexicon, starts)
-    inside = all(lexicon.evidence(said[i : i + 2]) > 0 for i in range(len(said) - 1) if i + 1 not in starts)
-    held = any(lexicon.has(said[i : i + 2]) for i in range(len(said) - 1))
-    return said if inside and held else ""
+    pairs = [said[i : i + 2] for i in range(len(said) - 1)]
+    inside = [lexicon.evidence(pair) > 0 for i, pair in enumerate(pairs, 1) if i not in starts]
+    sure = sum(inside) >= SURE * len(inside) and any(map(lexicon.has, pairs))
+    return said[len(before) : len(said) - len(after)] if sure else ""
 
 
 def _places(word: str, growing: bool) -> tuple[str, ...]:
     whole = syllables(word)
     if whole or is_initials(word):
         return whole or tuple(word)
+    if not growing:
+        return ()
     cuts = ((syllables(word[:cut]), word[cut:]) for cut in range(len(word) - 1, 0, -1))
-    return next(((*before, rest) for before, rest in cuts if before), ()) if growing else ()
+    begun = ((*before, rest) for before, rest in cuts if before and _begins(rest))
+    return next(begun, (word,) if _begins(word) else ())
+
+
+def _begins(letters: str) -> bool:
+    return any(syllable.startswith(letters) for syllable in _syllables())
+
+
+def _letter(char: str) -> str:
+    return text.sounds(char)[0][0] if char and text.sounds(char) else ""
 
 
 def is_initials(word: str) -> bool:
@@ -109,14 +131,15 @@ def is_initials(word: str) -> bool:
     return 2 <= len(word) <= 4 and not set(word) & set("aeiouv")
 
 
-def _options(places: Sequence[str], lexicon: Lexicon) -> Iterator[list[tuple[str, float]]]:
+def _options(places: Sequence[str], before: str, after: str, lexicon: Lexicon) -> Iterator[list[tuple[str, float]]]:
+    """What each place may be: for a whole syllable all of its characters, for a beginning or a first letter those
+    that the base has beside a character with the first letter of the place before or after."""
+    letters = [before, *(place[0] for place in places), after]
     for i, place in enumerate(places):
         if place in _syllables():
             yield [(char, 0.01 * rank) for rank, char in enumerate(lexicon.characters(place))]
         else:
-            before = lexicon.pairs_by_initials(places[i - 1][0] + place[0]) if i else []
-            after = lexicon.pairs_by_initials(place[0] + places[i + 1][0]) if i + 1 < len(places) else []
-            chars = dict.fromkeys([*(pair[1] for pair in before), *(pair[0] for pair in after)])
-            yield [
-                (char, 0.0) for char in chars if any(s.startswith(place) or len(place) == 1 for s in text.sounds(char))
-            ]
+            chars = [pair[1] for pair in lexicon.pairs_by_initials(letters[i] + place[0])]
+            chars += [pair[0] for pair in lexicon.pairs_by_initials(place[0] + letters[i + 2])]
+            fits = (char for char in dict.fromkeys(chars) if any(one.startswith(place) for one in text.sounds(char)))
+            yield [(char, 0.0) for char in fits]

@@ -25,8 +25,8 @@ def _apart(word: str, lexicon: Lexicon) -> str:
     """Two known words written as one, the likeliest two; '' for none."""
     cuts = [(word[:i], word[i:]) for i in range(2, len(word) - 1)]
     both = [(a, b) for a, b in cuts if _stands(a, lexicon) and _stands(b, lexicon)]
-    return " ".join(max(both, key=lambda pair: (min(map(lexicon.count, pair)), pair), default=()))
+    return " ".join(max(both, key=lambda pair: (min(map(lexicon.weight, pair)), pair), default=()))
 
 
 def _stands(word: str, lexicon: Lexicon) -> bool:
-    return lexicon.uses(word) if len(word) > 2 else word in text.FUNCTION_WORDS
+    return word in text.FUNCTION_WORDS or (len(word) > 2 and (lexicon.uses(word) or lexicon.common(word)))

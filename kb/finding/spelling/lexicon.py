@@ -30,6 +30,8 @@ RARE = 0.05  # uses in a million words of the rarest words that are looked at
 COMMON = 1.0  # from which on a word is no slip
 MISSPELT = 40.0  # times that a word is rarer than the one a slip away, where it is a common misspelling of that
 SHORT = 5.0  # uses in a million words from which on up to three letters are a word, and not just letters
+EVERYDAY = 100.0  # from which on a word needs no base to be told from its neighbour
+RARE_LETTERS = 12.0  # below which they are rare in a Chinese question
 LONG = 7  # letters from which on a word may have two slips
 PAIRS_BY_INITIALS = 12
 CHARACTERS_BY_SOUND = 40
@@ -185,6 +187,14 @@ class Lexicon:
         uses = english().get(word, 0.0)
         return uses >= (COMMON if len(word) > 3 else SHORT) or word in text.FUNCTION_WORDS or self.uses(word)
 
+    def common(self, word: str) -> bool:
+        """Whether an English word is an everyday one, whatever the base says."""
+        return english().get(word, 0.0) >= EVERYDAY
+
+    def rare(self, word: str) -> bool:
+        """Whether hardly anybody uses these few letters as an English word."""
+        return english().get(word, 0.0) < RARE_LETTERS
+
     def has(self, pair: str) -> bool:
         """Whether the base has two Chinese characters side by side."""
         return any(pair in part.pairs for part in self._parts)
@@ -221,13 +231,14 @@ class Lexicon:
                 found |= _within(word, shelf.get(letter, ()), most)
         for letter in dict.fromkeys(word[:2]):
             found |= _within(word, _english_shelves().get(letter, ()), most)
-        best = min(found, key=lambda one: (found[one], one[0] != word[0], -self._weight(one), one), default="")
+        best = min(found, key=lambda one: (found[one], one[0] != word[0], -self.weight(one), one), default="")
         rare = english().get(word, 0.0)
         if rare and not (found.get(best) == 1 and english().get(best, 0.0) >= MISSPELT * rare):
             return word, 0  # a rare word, and no misspelling
         return best, found.get(best, 0)
 
-    def _weight(self, word: str) -> float:
+    def weight(self, word: str) -> float:
+        """How much an English word is used, by the base and by anybody, in uses in a million words."""
         return OWN * self.count(word) + english().get(word, 0.0)
 
 
