@@ -112,6 +112,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.presence",
         "kb.doors.floor",
         "kb.doors.wiring",
+        "kb.doors.studio",
         "kb.doors.beside",
         "kb.doors.payload",
         "kb.doors.answer",

@@ -34,6 +34,7 @@ from kb.finding.search import Encoder, Hits, Vector, search
 from kb.people import audit, users
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
 from kb.people.users import User
+from kb.studio import revisions
 
 if TYPE_CHECKING:
     from indexer.build import Report
@@ -336,11 +337,28 @@ class Desk:
             self._pointer = None  # catalogue and site may have changed where no article did
             self.open()
             self.trouble = None
+            self._stamp_changes(datetime.now(UTC))
         except KBError as error:
             log.warning("rebuild failed: %s", error)
             self.trouble = error
         except Exception:
             log.exception("rebuild failed")
+
+    def _stamp_changes(self, at: datetime) -> None:
+        """Tell of what was changed on disk, and by whom, where git knows: a save in the studio told of itself."""
+        opened = self._served.opened if self._served else None
+        if opened is None:
+            return
+        there = {id: (one.sha256, one.path) for id, one in opened.manifest.articles.items()}
+        with self.database.read() as connection:
+            changed, gone = revisions.behind(connection, there)
+        authors = {id: revisions.git_author(self.settings.articles, there[id][1]) for id in changed}
+        if changed or gone:
+            with self.database.write() as connection:
+                for id in changed:
+                    revisions.record(connection, opened.engine.article(id), at, authors[id], "disk")
+                for id in gone:
+                    revisions.record_removed(connection, id, at, revisions.DISK)
 
 
 @functools.cache

@@ -6,9 +6,12 @@ The text of a version is kept once (`kb.content.versions`); a revision says who 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -21,6 +24,7 @@ from kb.people.users import User
 from kb.studio.life import may_read
 
 CAUSES = ("studio", "disk", "restore", "import", "bulk", "move")
+GIT_SECONDS = 5
 DISK = "disk"  # who made a change that git tells nothing about
 
 
@@ -88,16 +92,41 @@ def of(connection: sa.Connection, revision: Revision) -> Article:
     return parse(source, revision.path)
 
 
+def behind(connection: sa.Connection, there: Mapping[str, tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Of the articles that are there (id → version, path): those with another latest revision, and those gone."""
+    known = {row.article: (row.sha256, row.path) for row in connection.execute(_latest_of_each())}
+    changed = [id for id, one in there.items() if known.get(id) != one]
+    return changed, [id for id, (sha256, _) in known.items() if sha256 and id not in there]
+
+
+def git_author(folder: Path, path: str) -> str:
+    """Who committed a file last, `DISK` where git does not know or the file differs from what was committed."""
+    try:
+        dirty = _git(folder, "status", "--porcelain", "--", path)
+        author = _git(folder, "log", "-1", "--format=%an", "--", path)
+    except (OSError, subprocess.SubprocessError):
+        return DISK
+    return DISK if dirty or not author else author
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=True, text=True).stdout.strip()
+
+
 def stamps(connection: sa.Connection) -> dict[str, tuple[datetime, str]]:
     """Article id → when it was last changed, and by whom."""
+    return {row.article: (row.at, row.by) for row in connection.execute(_latest_of_each())}
+
+
+def _latest_of_each() -> sa.Select[Any]:
     revision = tables.revision
     last = sa.select(revision.c.article, sa.func.max(revision.c.at).label("at")).group_by(revision.c.article).subquery()
     joined = sa.and_(revision.c.article == last.c.article, revision.c.at == last.c.at)
-    found = sa.select(revision.c.article, revision.c.at, revision.c.by).join(last, joined)
-    return {row.article: (row.at, row.by) for row in connection.execute(found)}
+    return sa.select(revision).join(last, joined)
 
 
-def _newest_first(article: str) -> sa.Select[tuple[object, ...]]:
+def _newest_first(article: str) -> sa.Select[Any]:
     revision = tables.revision
     return sa.select(revision).where(revision.c.article == article).order_by(revision.c.at.desc(), revision.c.id)
 

@@ -1,0 +1,148 @@
+"""What the studio does with the desk: a text checked beside the base, saved, moved on, restored.
+
+Pages, the command line and the API call these; none of them writes a file of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from kb.content import articles, lint
+from kb.content.articles import Article
+from kb.content.lint import Finding
+from kb.doors.wiring import Desk, Served
+from kb.errors import ArticleError, NotFoundError
+from kb.people.users import User
+from kb.studio import drafts, revisions, writing
+from kb.studio.header import with_keys
+from kb.studio.life import may_read
+from kb.studio.review import next_review
+from kb.studio.writing import Saved
+
+FOUND_WITHIN = 5.0  # seconds a page waits for what was saved to be found
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A text as it stands: the article it makes, or why it makes none; and what to mend in it."""
+
+    article: Article | None
+    error: ArticleError | None
+    findings: tuple[Finding, ...]
+
+
+def shelf(desk: Desk, by: User) -> list[Article]:
+    """Every article this person may see in the studio, in whatever state, by id."""
+    engine = (desk.served or desk.open()).opened.engine
+    return [one for one in map(engine.article, engine.ids) if may_read(by, one)]
+
+
+def article_of(desk: Desk, by: User, id: str) -> Article:
+    """The article as its file says it now; as it was last indexed where the file is broken or gone.
+
+    Raises NotFoundError where there is none that this person may see.
+    """
+    found = _on_disk(desk, _path_of(desk, id)) or _indexed(desk, id)
+    if found is None or not may_read(by, found):
+        raise NotFoundError("article_not_found")
+    return found
+
+
+def _path_of(desk: Desk, id: str) -> str:
+    folder = desk.settings.articles
+    known = _indexed(desk, id)
+    if known is not None and (folder / known.path).exists():
+        return known.path
+    return next((one.relative_to(folder).as_posix() for one in articles.files(folder) if one.stem == id), "")
+
+
+def _indexed(desk: Desk, id: str) -> Article | None:
+    try:
+        return (desk.served or desk.open()).opened.engine.article(id)
+    except KeyError:
+        return None
+
+
+def _on_disk(desk: Desk, path: str) -> Article | None:
+    try:
+        return writing.on_disk(desk.settings.articles, path) if path else None
+    except ArticleError:
+        return None
+
+
+def check(served: Served, source: str, path: str, at: datetime) -> Checked:
+    """What this text is, and the content rules' findings on it, beside the base as it is served."""
+    try:
+        article = articles.parse(source, path)
+    except ArticleError as error:
+        return Checked(None, error, ())
+    engine = served.opened.engine
+    known = {id: engine.article(id) for id in engine.ids} | {article.id: article}
+    base = lint.Base(
+        articles=known,
+        paths=frozenset(one.path for one in known.values()),
+        catalogue=served.catalogue,
+        site=served.site,
+        glossary=served.glossary,
+        today=served.site.today(at),
+    )
+    return Checked(article, None, tuple(lint.check([article], base)))
+
+
+# --- saving --------------------------------------------------------------------------------------
+
+
+def save(desk: Desk, by: User, path: str, source: str, base: str, at: datetime, cause: str = "studio") -> Saved:
+    """Save a text over the version `base` it was written from, stamp it, and forget the draft of it.
+
+    Raises as `writing.save` does, and StoreError where nothing could be stamped: then nothing was written.
+    """
+    with desk.database.write() as connection:
+        saved = writing.save(desk.settings.articles, path, source, base, by)
+        if saved.old is not None and revisions.latest(connection, saved.old.id) is None:
+            revisions.record(connection, saved.old, at, revisions.DISK, "disk")
+        if saved.changed:
+            revisions.record(connection, saved.article, at, by.id, cause)
+        drafts.drop(connection, by, saved.article.id)
+    return saved
+
+
+def move(desk: Desk, by: User, id: str, state: str, at: datetime) -> Saved:
+    """Take an article to another state. Validating it is also a review. Raises as `save` does."""
+    article = article_of(desk, by, id)
+    today = desk.site.today(at)
+    values: dict[str, object] = {"state": state}
+    if state == "validated":
+        values["review_by"] = next_review(article, today)
+    return save(desk, by, article.path, with_keys(article, values), article.version, at, "move")  # type: ignore[arg-type]
+
+
+def still_true(desk: Desk, by: User, id: str, at: datetime) -> Saved:
+    """Somebody looked at it, and it is true: its next review is an interval from today."""
+    article = article_of(desk, by, id)
+    source = with_keys(article, {"review_by": next_review(article, desk.site.today(at))})
+    return save(desk, by, article.path, source, article.version, at)
+
+
+def restore(desk: Desk, by: User, id: str, revision: str, at: datetime) -> Saved:
+    """Save an earlier version anew, over the one that is there. Raises NotFoundError for one that was never kept."""
+    with desk.database.read() as connection:
+        wanted = next((one for one in revisions.history(connection, by, id) if one.id == revision), None)
+        if wanted is None:
+            raise NotFoundError("version_not_found")
+        old = revisions.of(connection, wanted)
+    now = _on_disk(desk, old.path)
+    return save(desk, by, old.path, old.source, now.version if now else "", at, "restore")
+
+
+def until_found(desk: Desk, article: Article, within: float = FOUND_WITHIN) -> float | None:
+    """Seconds until agents find an article as it was just saved, None where that takes too long."""
+    began = time.monotonic()
+    while time.monotonic() - began < within:
+        found = _indexed(desk, article.id)
+        if found is not None and found.version == article.version:
+            return time.monotonic() - began
+        time.sleep(0.02)
+    return None
