@@ -139,6 +139,18 @@ flag = sa.Table(
     sa.Index("flag_of_article", "article", "at"),
 )
 
+# What an editor did about a flag; whoever flagged it is told.
+flag_answer = sa.Table(
+    "flag_answer",
+    metadata,
+    sa.Column("flag", sa.String(64), sa.ForeignKey("flag.id"), primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("done", sa.Boolean, nullable=False),  # the article was mended; False = it is right as it is
+    sa.Column("text", sa.Text, nullable=False, default=""),
+    sa.Column("told_at", Moment),  # when whoever flagged it saw this
+)
+
 # --- gaps ------------------------------------------------------------------------------------------
 
 gap = sa.Table(
@@ -479,4 +491,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # keys of programs, what is left of old calls, people of another house
     grow,  # every search with what came of it
     grow,  # what editors decided of learnt questions
+    grow,  # flags are answered
 )

@@ -131,6 +131,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.walk",
         "kb.doors.ui.call",
         "kb.doors.ui.focus",
+        "kb.doors.ui.editor",
     ),
     "ui parts": (
         "kb.doors.ui.frame",
@@ -139,6 +140,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.live",
         "kb.doors.ui.article",
         "kb.doors.ui.notices",
+        "kb.doors.ui.workbench",
     ),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "ui pages": (
@@ -149,6 +151,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.practice",
         "kb.doors.ui.gaps",
         "kb.doors.ui.insights",
+        "kb.doors.ui.studio",
+        "kb.doors.ui.edit",
         "kb.doors.ui.shell",
     ),
     "entries": ("kb.__main__", "indexer.__main__", "app"),

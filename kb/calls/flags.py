@@ -34,6 +34,18 @@ class Flag:
     undone_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an editor did about a flag. `done`: the article was mended; False: it is right as it is, and why."""
+
+    flag: str
+    by: str
+    at: datetime
+    done: bool
+    text: str = ""
+    told_at: datetime | None = None
+
+
 def put(connection: sa.Connection, by: User, flag: Flag) -> None:
     """Write a flag down, once. Raises RequestError for a reason that is not one of `REASONS`."""
     require(by, Action.FLAG)
@@ -67,6 +79,51 @@ def of_call(connection: sa.Connection, call: str) -> tuple[Flag, ...]:
     return tuple(
         _flag(row) for row in connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at))
     )
+
+
+def waiting(connection: sa.Connection) -> tuple[Flag, ...]:
+    """The flags that nobody has answered, oldest first."""
+    wanted = tables.flag.c.undone_at.is_(None) & tables.flag_answer.c.flag.is_(None)
+    joined = sa.select(tables.flag).outerjoin(tables.flag_answer, tables.flag_answer.c.flag == tables.flag.c.id)
+    return tuple(_flag(row) for row in connection.execute(joined.where(wanted).order_by(tables.flag.c.at)))
+
+
+def answer(connection: sa.Connection, by: User, given: Answer) -> None:
+    """Answer a flag, once; a second answer takes the place of the first. Raises NotFoundError for no such flag."""
+    require(by, Action.ANSWER_FLAG)
+    if connection.scalar(sa.select(tables.flag.c.id).where(tables.flag.c.id == given.flag)) is None:
+        raise NotFoundError("flag_not_found")
+    table = tables.flag_answer
+    connection.execute(sa.delete(table).where(table.c.flag == given.flag))
+    facts = vars(given) | {"by": by.id, "text": _kept(given.text), "told_at": None}
+    connection.execute(sa.insert(table).values(**facts))
+
+
+def answers_for(connection: sa.Connection, by: User) -> tuple[tuple[Flag, Answer], ...]:
+    """The answers to this person's flags that they have not seen yet, oldest first."""
+    flag, table = tables.flag, tables.flag_answer
+    found = (
+        sa.select(flag, table.c.by, table.c.at.label("answered_at"), table.c.done, table.c.text)
+        .join(table, table.c.flag == flag.c.id)
+        .where(flag.c.agent == by.id, flag.c.undone_at.is_(None), table.c.told_at.is_(None))
+        .order_by(table.c.at)
+    )
+    return tuple(
+        (
+            Flag(**{name: getattr(row, name) for name in Flag.__dataclass_fields__}),
+            Answer(row.id, row.by, row.answered_at, row.done, row.text),
+        )
+        for row in connection.execute(found)
+    )
+
+
+def told(connection: sa.Connection, by: User, flag: str, at: datetime) -> None:
+    """This person has seen the answer to their flag. Raises NotFoundError for another's."""
+    mine = sa.select(tables.flag.c.id).where(tables.flag.c.id == flag, tables.flag.c.agent == by.id)
+    if connection.scalar(mine) is None:
+        raise NotFoundError("flag_not_found")
+    table = tables.flag_answer
+    connection.execute(sa.update(table).where(table.c.flag == flag).values(told_at=at))
 
 
 def _kept(written: str) -> str:

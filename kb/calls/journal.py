@@ -140,6 +140,32 @@ def solved_counts(connection: sa.Connection) -> dict[str, int]:
     return {row.article: row.calls for row in connection.execute(counted)}
 
 
+def uses(connection: sa.Connection, since: datetime) -> dict[str, tuple[int, int, datetime]]:
+    """Article id → on how many real calls it was opened and it solved since then, and when it was last opened."""
+    event, call = tables.event, tables.call
+    calls = sa.func.count(sa.distinct(sa.case((event.c.at >= since, event.c.call))))
+    counted = (
+        sa.select(event.c.article, event.c.kind, calls.label("calls"), sa.func.max(event.c.at).label("last"))
+        .join(call, call.c.id == event.c.call)
+        .where(event.c.kind.in_(("open", "solved")), event.c.article != "")
+        .where(event.c.undone_at.is_(None), call.c.tag == "")
+        .group_by(event.c.article, event.c.kind)
+    )
+    found: dict[str, tuple[int, int, datetime]] = {}
+    for row in connection.execute(counted):
+        views, solved, last = found.get(row.article, (0, 0, row.last))
+        more = (row.calls, solved) if row.kind == "open" else (views, row.calls)
+        found[row.article] = (*more, max(last, row.last))
+    return found
+
+
+def begun(connection: sa.Connection) -> datetime | None:
+    """When the first real call was journalled, None before that."""
+    call = tables.call
+    found: datetime | None = connection.scalar(sa.select(sa.func.min(call.c.begun_at)).where(call.c.tag == ""))
+    return found
+
+
 def last_version_used(connection: sa.Connection, by: User, article: str) -> str:
     """The version of an article this person was last shown, '' for none."""
     event = tables.event

@@ -48,6 +48,7 @@ class Action(StrEnum):
     WORK_ON_GAP = "work_on_gap"  # take it into work, publish its answer
     NOTICE_GAPS = "notice_gaps"  # the machine's part: find misses, join them to gaps
     VERIFY_GAP = "verify_gap"  # the machine's part: its own questions find the answer, or no longer do
+    ANSWER_FLAG = "answer_flag"  # what was done about a sentence an agent flagged
     CHANGE_PASSWORD = "change_password"
     MANAGE_USERS = "manage_users"  # add, change, disable, enable, unlock
     READ_AUDIT = "read_audit"
@@ -99,6 +100,7 @@ _EDITOR = _AGENT | {
     Action.TEACH: Reach.ALL,
     Action.EDIT_ARTICLE: Reach.ALL,
     Action.PUBLISH_ARTICLE: Reach.ALL,
+    Action.ANSWER_FLAG: Reach.ALL,
     Action.SEE_INSIGHTS: Reach.ALL,
     Action.READ_GAPS: Reach.ALL,
     Action.SORT_GAPS: Reach.ALL,

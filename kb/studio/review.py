@@ -68,12 +68,15 @@ def staleness(article: Article, today: date) -> float:
     return max(0.0, (today - article.review_by) / interval(article))
 
 
-def queue(articles: Sequence[Article], uses: Mapping[str, Use], today: date) -> list[Due]:
-    """Every article that somebody should look at, the most harmful first."""
+def queue(articles: Sequence[Article], uses: Mapping[str, Use], today: date, watched: date) -> list[Due]:
+    """Every article that somebody should look at, the most harmful first.
+
+    watched: the first day of the journal; before it nobody knows what was used
+    """
     found = []
     for one in articles:
         use = uses.get(one.id, Use())
-        reasons = tuple(reason for reason, holds in _reasons(one, use, today).items() if holds)
+        reasons = tuple(reason for reason, holds in _reasons(one, use, today, watched).items() if holds)
         if reasons and one.state != "archived":
             late = staleness(one, today)
             harm = (1 + use.views) * (1 + late) * (1 + use.flags) * (1 + use.gaps)
@@ -81,10 +84,10 @@ def queue(articles: Sequence[Article], uses: Mapping[str, Use], today: date) -> 
     return sorted(found, key=lambda due: (-due.harm, due.article.id))
 
 
-def _reasons(article: Article, use: Use, today: date) -> dict[str, bool]:
+def _reasons(article: Article, use: Use, today: date, watched: date) -> dict[str, bool]:
     """Each of `REASONS`, and whether it holds."""
     until, due = article.valid_until, article.review_by
-    since = max((day for day in (use.last, article.valid_from) if day), default=today)
+    since = max(day for day in (use.last, article.valid_from, watched) if day)
     return {
         "expired": until is not None and until < today,
         "expiring": until is not None and 0 <= (until - today).days <= WARN_DAYS,

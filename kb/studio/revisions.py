@@ -92,6 +92,11 @@ def of(connection: sa.Connection, revision: Revision) -> Article:
     return parse(source, revision.path)
 
 
+def source(connection: sa.Connection, sha256: str) -> str:
+    """The text of a version, '' where there is none."""
+    return versions.source_of(connection, sha256) or ""
+
+
 def behind(connection: sa.Connection, there: Mapping[str, tuple[str, str]]) -> tuple[list[str], list[str]]:
     """Of the articles that are there (id → version, path): those with another latest revision, and those gone."""
     known = {row.article: (row.sha256, row.path) for row in connection.execute(_latest_of_each())}

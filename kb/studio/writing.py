@@ -105,6 +105,11 @@ def merge(base: str, mine: str, theirs: str, names: tuple[str, str]) -> Merged:
     return Merged("".join(three.merge_lines(names[0], names[1])), clashes)
 
 
+def version_of(source: str) -> str:
+    """The sha256 that names a text, '' for none."""
+    return fingerprint(source.encode()) if source else ""
+
+
 # --- the file ------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import App, answered, focused, sign_in, wait_for
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("search", "today", "bulletins", "practice", "calls")
+PAGES = ("search", "today", "bulletins", "practice", "calls", "studio", "edit?id=refund-expired-card-en")
 SERIOUS = {"serious", "critical"}
 
 

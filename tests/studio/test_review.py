@@ -11,16 +11,21 @@ from kb.studio.review import DISUSED_DAYS, REUSE, WARN_DAYS, Use, next_review, q
 
 TODAY = date(2026, 11, 22)
 DAY = timedelta(days=1)
+LONG_AGO = date(2020, 1, 1)
 
 
 def article(id: str = "a", folder: str = "refund-policy", **keys: object) -> Article:
-    head = {"id": id, "title": "T", "lang": "en", "state": "validated", "owner": "li.na"} | {"review_by": TODAY} | keys
+    head = (
+        {"id": id, "title": "T", "lang": "en", "state": "validated", "owner": "li.na"}
+        | {"review_by": TODAY, "valid_from": TODAY}
+        | keys
+    )
     lines = "".join(f"{key}: {value}\n" for key, value in head.items() if value)
     return parse(f"---\n{lines}---\n\nBody\n", f"{folder}/{id}.md")
 
 
 def reasons(one: Article, use: Use | None = None) -> tuple[str, ...]:
-    found = queue([one], {"a": use} if use else {}, TODAY)
+    found = queue([one], {"a": use} if use else {}, TODAY, LONG_AGO)
     return found[0].reasons if found else ()
 
 
@@ -76,9 +81,15 @@ def test_the_most_harmful_comes_first() -> None:
         article("waited", **late),
     ]
     uses = {"used": Use(views=9), "flagged": Use(views=9, flags=1), "waited": Use(gaps=2)}
-    assert [(due.article.id, due.harm) for due in queue(articles, uses, TODAY)] == [
+    assert [(due.article.id, due.harm) for due in queue(articles, uses, TODAY, LONG_AGO)] == [
         ("flagged", 40.0),
         ("used", 20.0),
         ("waited", 6.0),
         ("quiet", 2.0),
     ]
+
+
+def test_what_was_used_before_the_journal_began_nobody_knows() -> None:
+    old = article(valid_from=TODAY - 900 * DAY)
+    assert [due.reasons for due in queue([old], {}, TODAY, LONG_AGO)] == [("disused",)]
+    assert queue([old], {}, TODAY, TODAY - DISUSED_DAYS * DAY) == []

@@ -23,12 +23,16 @@ PAGES = (  # what a page may show and do is asked in the rooms
     ("calls", t("calls.title"), ":material/manage_search:"),
     *([("gaps", t("gaps.title"), ":material/playlist_add_check:")] if may(visit.user, Action.READ_GAPS) else []),
     ("insights", t("insights.title") if whole else t("insights.mine"), ":material/monitoring:"),
+    ("studio", t("studio.title"), ":material/edit_note:"),
 )
+HIDDEN = (("edit", t("edit.title")),)  # reached from another page
+
 page = st.navigation(
     [
         st.Page(HERE / f"{name}.py", title=title, icon=icon, default=name == "search", url_path=name)
         for name, title, icon in PAGES
-    ],
+    ]
+    + [st.Page(HERE / f"{name}.py", title=title, url_path=name, visibility="hidden") for name, title in HIDDEN],
     position="top",
 )
 corner(visit, hl)

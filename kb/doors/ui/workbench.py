@@ -1,0 +1,171 @@
+"""The one text a person is writing: opened from its file or their draft, kept as they type, saved or merged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from kb.content import versions
+from kb.content.articles import Article
+from kb.doors import studio
+from kb.doors.ui.frame import me, t
+from kb.doors.wiring import Desk
+from kb.errors import KBError
+from kb.people.users import User
+from kb.studio import drafts, writing
+from kb.studio.drafts import Draft
+from kb.studio.writing import Saved, StaleError
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is being written.
+
+    base:     sha256 of the version it is written from, '' for a new file; `before` is that version's text
+    token:    counts up when the page, not the person, changed `source`
+    at:       when it was last kept (seconds since 1970): what a browser kept later is newer
+    restored: it was a draft
+    theirs:   what somebody else saved meanwhile, to be looked at; None = nothing
+    keep:     False once it is saved: the browser's own copy may go
+    """
+
+    id: str
+    path: str
+    base: str
+    before: str
+    source: str
+    gap: str = ""
+    token: int = 0
+    at: float = 0.0
+    restored: bool = False
+    theirs: str | None = None
+    keep: bool = True
+
+    @property
+    def changed(self) -> bool:
+        """Whether it reads otherwise than the version it is written from."""
+        return self.source != self.before
+
+
+def open_work(here: Desk, id: str) -> Work:
+    """This person's draft of an article, else its file. Raises NotFoundError where there is neither."""
+    by = me()
+    with here.database.read() as connection:
+        draft = drafts.of(connection, by, id)
+    if draft is None:
+        return _from_file(here, studio.article_of(here, by, id))
+    with here.database.read() as connection:
+        before = versions.source_of(connection, draft.base) if draft.base else ""
+    if before is None:
+        before = studio.article_of(here, by, id).source
+    at = draft.at.timestamp()
+    return Work(id, draft.path, draft.base, before, draft.source, draft.gap, at=at, restored=draft.source != before)
+
+
+def _from_file(here: Desk, article: Article) -> Work:
+    with here.database.write() as connection:  # so that a merge has what both began from
+        versions.keep(connection, article, datetime.now(UTC))
+    return Work(article.id, article.path, article.version, article.source, article.source)
+
+
+def new_work(id: str, category: str, source: str, gap: str = "") -> Work:
+    """A file that is not there yet."""
+    return Work(id, f"{category}/{id}.md", "", "", source, gap, token=1)
+
+
+def current() -> Work | None:
+    """What this visit is writing."""
+    found: Work | None = st.session_state.get("work")
+    return found
+
+
+def put(work: Work | None) -> None:
+    """Go on with this text."""
+    st.session_state["work"] = work
+
+
+def typed(here: Desk, source: str) -> None:
+    """The person typed: go on with it, and keep it."""
+    work = current()
+    if work is not None:
+        put(keep(here, replace(work, source=source, keep=True)))
+
+
+def set_source(here: Desk, source: str) -> None:
+    """The page changed the text: the field shows it."""
+    work = current()
+    if work is not None:
+        put(keep(here, replace(work, source=source, token=work.token + 1, keep=True)))
+
+
+def keep(here: Desk, work: Work) -> Work:
+    """Keep the draft. Where it cannot be kept the page says so; the browser has its own copy."""
+    at = datetime.now(UTC)
+    try:
+        with here.database.write() as connection:
+            if work.changed:
+                draft = Draft(work.id, me().id, work.path, work.base, work.source, work.gap, at)
+                drafts.keep(connection, me(), draft, known=work.before)
+            else:
+                drafts.drop(connection, me(), work.id)
+    except KBError:
+        st.session_state["unkept"] = True
+        return work
+    st.session_state["unkept"] = False
+    return replace(work, at=at.timestamp())
+
+
+def discard(here: Desk) -> None:
+    """Back to the file as it is."""
+    work = current()
+    if work is None:
+        return
+    with here.database.write() as connection:
+        drafts.drop(connection, me(), work.id)
+    put(replace(_from_file(here, studio.article_of(here, me(), work.id)), token=work.token + 1, keep=False))
+
+
+def save(here: Desk, by: User) -> Saved | None:
+    """Save it; None where somebody else saved first: then both are shown, and nothing was written.
+
+    Raises KBError where it cannot be saved as it is.
+    """
+    work = current()
+    if work is None:
+        return None
+    try:
+        saved = studio.save(here, by, work.path, work.source, work.base, datetime.now(UTC))
+    except StaleError as stale:
+        put(replace(work, theirs=str(stale.facts["theirs"])))
+        return None
+    article = saved.article
+    put(
+        replace(
+            work,
+            base=article.version,
+            before=article.source,
+            source=article.source,
+            at=datetime.now(UTC).timestamp(),
+            restored=False,
+            theirs=None,
+            keep=False,
+        )
+    )
+    return saved
+
+
+def take_theirs_in(here: Desk) -> int:
+    """Merge what somebody else saved into the text; how many places both changed, which now show both."""
+    work = current()
+    if work is None or work.theirs is None:
+        return 0
+    merged = writing.merge(work.before, work.source, work.theirs, (t("edit.mine"), t("edit.theirs")))
+    base = writing.version_of(work.theirs)
+    put(
+        keep(
+            here, replace(work, base=base, before=work.theirs, source=merged.source, token=work.token + 1, theirs=None)
+        )
+    )
+    return merged.clashes
