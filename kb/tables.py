@@ -400,7 +400,7 @@ preference = sa.Table(
 revision = sa.Table(
     "revision",
     metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("id", sa.Integer, primary_key=True),  # in the order they were made
     sa.Column("article", sa.String(200), nullable=False),
     sa.Column("path", sa.String(400), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),  # '' = removed
@@ -409,7 +409,7 @@ revision = sa.Table(
     sa.Column("by", sa.String(200), nullable=False),
     sa.Column("cause", sa.String(16), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Index("revision_of_article", "article", "at"),
+    sa.Index("revision_of_article", "article", "id"),
 )
 
 # What somebody is writing, as they last left it: masked.

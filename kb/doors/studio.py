@@ -126,7 +126,7 @@ def still_true(desk: Desk, by: User, id: str, at: datetime) -> Saved:
     return save(desk, by, article.path, source, article.version, at)
 
 
-def restore(desk: Desk, by: User, id: str, revision: str, at: datetime) -> Saved:
+def restore(desk: Desk, by: User, id: str, revision: int, at: datetime) -> Saved:
     """Save an earlier version anew, over the one that is there. Raises NotFoundError for one that was never kept."""
     with desk.database.read() as connection:
         wanted = next((one for one in revisions.history(connection, by, id) if one.id == revision), None)

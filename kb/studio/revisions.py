@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -36,7 +35,7 @@ class Revision:
     by:             a user's id, a git author, or `DISK`
     """
 
-    id: str
+    id: int
     article: str
     path: str
     sha256: str
@@ -53,19 +52,22 @@ def record(connection: sa.Connection, new: Article, at: datetime, by: str, cause
     if last is not None and (last.sha256, last.path) == (new.version, new.path):
         return None
     versions.keep(connection, new, at)
-    made = Revision(
-        uuid4().hex, new.id, new.path, new.version, last.sha256 if last else "", at, by[:200], cause, new.state
-    )
-    connection.execute(sa.insert(tables.revision).values(**vars(made)))
-    return made
+    before = last.sha256 if last else ""
+    there = {"article": new.id, "path": new.path, "sha256": new.version, "state": new.state}
+    return _add(connection, **there, parent=before, at=at, by=by[:200], cause=cause)
 
 
 def record_removed(connection: sa.Connection, article: str, at: datetime, by: str) -> None:
     """Keep that an article's file is gone."""
     last = latest(connection, article)
     if last is not None and last.sha256:
-        gone = Revision(uuid4().hex, article, last.path, "", last.sha256, at, by[:200], "disk", "")
-        connection.execute(sa.insert(tables.revision).values(**vars(gone)))
+        gone = {"article": article, "path": last.path, "sha256": "", "state": ""}
+        _add(connection, **gone, parent=last.sha256, at=at, by=by[:200], cause="disk")
+
+
+def _add(connection: sa.Connection, **facts: Any) -> Revision:
+    key = connection.execute(sa.insert(tables.revision).values(**facts)).inserted_primary_key
+    return Revision(id=key[0] if key else 0, **facts)
 
 
 def latest(connection: sa.Connection, article: str) -> Revision | None:
@@ -126,14 +128,14 @@ def stamps(connection: sa.Connection) -> dict[str, tuple[datetime, str]]:
 
 def _latest_of_each() -> sa.Select[Any]:
     revision = tables.revision
-    last = sa.select(revision.c.article, sa.func.max(revision.c.at).label("at")).group_by(revision.c.article).subquery()
-    joined = sa.and_(revision.c.article == last.c.article, revision.c.at == last.c.at)
-    return sa.select(revision).join(last, joined)
+    return sa.select(revision).where(
+        revision.c.id.in_(sa.select(sa.func.max(revision.c.id)).group_by(revision.c.article))
+    )
 
 
 def _newest_first(article: str) -> sa.Select[Any]:
     revision = tables.revision
-    return sa.select(revision).where(revision.c.article == article).order_by(revision.c.at.desc(), revision.c.id)
+    return sa.select(revision).where(revision.c.article == article).order_by(revision.c.id.desc())
 
 
 def diff(old: str, new: str, around: int = 2) -> Sequence[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +21,19 @@ from kb.studio.drafts import Draft
 from kb.studio.revisions import Revision
 from tests.fake_encoder import HashEncoder
 from tests.small_base import SmallBase
-from tests.test_wiring_times import within
 
 EDITOR, AGENT = User("ed", "Ed", Role.EDITOR), User("ann", "Ann", Role.AGENT)
 NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes to hold in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.fixture
@@ -112,7 +122,7 @@ def test_an_earlier_version_comes_back_as_a_new_one(desk: Desk) -> None:
     assert studio.restore(desk, EDITOR, "kettle-en", first.id, NOW).article.source == before.source
     assert past(desk, "kettle-en") == [("ed", "restore"), ("ed", "studio"), ("disk", "disk")]
     with pytest.raises(NotFoundError):
-        studio.restore(desk, EDITOR, "kettle-en", "none", NOW)
+        studio.restore(desk, EDITOR, "kettle-en", 10_000, NOW)
 
 
 def test_another_teams_article_is_nowhere_in_the_studio(desk: Desk) -> None:
@@ -131,7 +141,9 @@ def test_a_text_is_checked_beside_the_base(desk: Desk) -> None:
         ("link_broken", article.source.count("\n") + 2)
     ]
     broken = studio.check(served, "no front matter", article.path, NOW)
-    assert broken.article is None and broken.error is not None and broken.error.code == "front_matter_missing"
+    assert broken.article is None
+    assert broken.error is not None
+    assert broken.error.code == "front_matter_missing"
 
 
 def test_what_is_saved_is_found_and_what_is_changed_on_disk_is_told_of(desk: Desk, base: SmallBase) -> None:

@@ -323,7 +323,7 @@ def _history(here: Desk, served: Served, work: Work) -> None:
                 st.button(t("edit.restore"), key=f"restore-{one.id}", on_click=_restore, args=(one.id,))
 
 
-def _restore(revision: str) -> None:
+def _restore(revision: int) -> None:
     here, work = desk(), workbench.current()
     if work is None:
         return
