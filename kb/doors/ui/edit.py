@@ -46,7 +46,8 @@ def _work(here: Desk, served: Served) -> None:
         return
     served = here.served or served
     checked = studio.check(served, work.source, work.path, datetime.now(UTC))
-    _notes(here, work)
+    with st.container(key="edit-notes"):  # always there: the field below would be made anew with each note that comes
+        _notes(here, work)
     left, right = st.columns(2, gap="medium")
     with left:
         _field(work, checked)
@@ -69,7 +70,7 @@ def _notes(here: Desk, work: Work) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(t("edit.restored"), icon=":material/draft:", width="stretch")
             if work.base:
-                st.button(t("edit.discard"), key="discard", on_click=workbench.discard, args=(here,))
+                st.button(t("edit.discard"), key="discard", on_click=workbench.reload, args=(here,))
     note = st.session_state.get("edit-note")
     if note:
         kind, sentence = note
@@ -328,13 +329,11 @@ def _restore(revision: int) -> None:
     if work is None:
         return
     try:
-        saved = studio.restore(here, me(), work.id, revision, datetime.now(UTC))
+        studio.restore(here, me(), work.id, revision, datetime.now(UTC))
+        workbench.reload(here)
     except KBError as error:
         st.session_state["edit-note"] = ("trouble", explain(hl(), error))
         return
-    workbench.put(None)
-    st.session_state["edit-note"] = None
-    workbench.put(workbench.open_work(here, saved.article.id))
     st.session_state["edit-note"] = ("done", t("edit.restored_version"))
 
 

@@ -117,14 +117,14 @@ def keep(here: Desk, work: Work) -> Work:
     return replace(work, at=at.timestamp())
 
 
-def discard(here: Desk) -> None:
-    """Back to the file as it is."""
+def reload(here: Desk) -> None:
+    """Back to the file as it is, without the draft."""
     work = current()
-    if work is None:
-        return
-    with here.database.write() as connection:
-        drafts.drop(connection, me(), work.id)
-    put(replace(_from_file(here, studio.article_of(here, me(), work.id)), token=work.token + 1, keep=False))
+    if work is not None:
+        with here.database.write() as connection:
+            drafts.drop(connection, me(), work.id)
+        fresh = _from_file(here, studio.article_of(here, me(), work.id))
+        put(replace(fresh, token=work.token + 1, keep=False))
 
 
 def save(here: Desk, by: User) -> Saved | None:

@@ -1,0 +1,210 @@
+"""The editor's studio in Chromium: an article is written, validated and found; nothing typed is lost or overwritten."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.conftest import App, answered, focused, opened, sign_in, wait_for
+
+pytestmark = pytest.mark.browser
+
+NUMBERS = itertools.count()  # an article for each test: drafts outlive their files
+
+ARTICLE = """---
+id: {id}
+title: {title}
+lang: {lang}
+questions:
+  - {question}
+state: {state}
+audience: internal
+owner: editor
+---
+
+::: say
+{say}
+:::
+"""
+
+
+@pytest.fixture
+def editor(chromium: Browser, app: App) -> Iterator[BrowserContext]:
+    context = chromium.new_context(locale="en-US", viewport={"width": 1366, "height": 900})
+    sign_in(context, app.url, "editor")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def written(app: App) -> Iterator[Path]:
+    """An article of these tests' own, gone afterwards."""
+    path = app.articles / "products" / f"samovar-{next(NUMBERS)}-en.md"
+    facts = {"id": path.stem, "title": "Descale the samovar", "lang": "en", "question": "flakes in the samovar"}
+    path.write_text(ARTICLE.format(**facts, state="wip", say="Boil vinegar once."))
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def source(page: Page) -> str:
+    return page.locator("#source").input_value()
+
+
+def kept(page: Page) -> None:
+    """Wait until the page has what was typed."""
+    page.locator("#status").get_by_text("Draft kept").wait_for(timeout=15_000)
+
+
+def edit(context: BrowserContext, app: App, id: str) -> Page:
+    """The editor on an article that the app knows of."""
+    page = context.new_page()
+
+    def there() -> bool:
+        page.goto(f"{app.url}/edit?id={id}")
+        page.locator("#source, [data-testid=stAlert]").first.wait_for(timeout=20_000)
+        return page.locator("#source").count() == 1
+
+    wait_for(there, 30, f"{id} is open")
+    return page
+
+
+def saved(page: Page, sentence: str) -> None:
+    page.keyboard.press("Control+s")
+    page.get_by_text(sentence).first.wait_for(timeout=30_000)
+
+
+@pytest.mark.parametrize(
+    ("lang", "labels", "words"),
+    [
+        (
+            "en",
+            {"new": "New article", "title": "Title", "id": "Id", "begin": "Begin", "saved": "Agents found it"},
+            {"title": "Descale the samovar", "question": "white flakes in the samovar", "say": "Boil vinegar once."},
+        ),
+        (
+            "zh",
+            {"new": "新文章", "title": "标题", "id": "编号", "begin": "开始写", "saved": "坐席已能搜到"},
+            {"title": "茶炊除垢", "question": "茶炊里有白色水垢", "say": "用白醋烧一次即可。"},
+        ),
+    ],
+)
+def test_an_article_is_written_validated_and_found_by_an_agent(
+    editor: BrowserContext, context: BrowserContext, app: App, lang: str, labels: dict[str, str], words: dict[str, str]
+) -> None:
+    page, id = editor.new_page(), f"samovar-{lang}"
+    page.goto(f"{app.url}/studio?hl={lang}")
+    page.get_by_role("button", name=labels["new"]).click()
+    page.get_by_label(labels["title"], exact=True).fill(words["title"])
+    page.get_by_label(labels["id"], exact=True).fill(id)
+    page.get_by_role("button", name=labels["begin"]).click()
+    page.locator("#source").wait_for(timeout=20_000)
+    assert f"id: {id}\ntitle: {words['title']}\n" in source(page)
+    try:
+        page.locator("#source").fill(
+            ARTICLE.format(id=id, lang=lang.replace("zh", "zh-CN"), state="validated", **words)
+        )
+        expect(page.locator("#text")).to_have_text(words["say"], timeout=15_000)  # as the agent will see it
+        page.locator("#source").focus()
+        saved(page, labels["saved"])
+        assert (app.articles / "products" / f"{id}.md").read_text("utf-8") == source(page)
+        agent = opened(context, app.url)
+        agent.keyboard.type(words["question"])
+        answered(agent, words["question"])
+        assert agent.locator(".row").first.get_attribute("data-article") == id
+    finally:
+        (app.articles / "products" / f"{id}.md").unlink(missing_ok=True)
+
+
+def test_what_was_typed_is_there_after_a_reload(editor: BrowserContext, app: App, written: Path) -> None:
+    page = edit(editor, app, written.stem)
+    page.locator("#source").press("Control+End")
+    page.keyboard.type("Half a sentence")
+    kept(page)
+    page.reload()
+    page.locator("#source").wait_for(timeout=20_000)
+    assert source(page).endswith("Half a sentence")
+    assert "Half a sentence" not in written.read_text()
+    page.get_by_role("button", name="Drop the draft").click()
+    wait_for(lambda: source(page) == written.read_text(), 15, "the article is shown as it is")
+
+
+def test_what_the_server_never_heard_is_kept_by_the_browser(editor: BrowserContext, app: App, written: Path) -> None:
+    page = edit(editor, app, written.stem)
+    page.locator("#source").press("Control+End")
+    editor.set_offline(True)
+    page.keyboard.type("Written on the train")
+    page.wait_for_timeout(700)
+    editor.set_offline(False)
+    page.close()
+    again = edit(editor, app, written.stem)
+    wait_for(lambda: source(again).endswith("Written on the train"), 15, "the text came back")
+    kept(again)
+
+
+def test_a_save_over_another_one_shows_both_and_merges(editor: BrowserContext, app: App, written: Path) -> None:
+    page = edit(editor, app, written.stem)
+    page.locator("#source").press("Control+End")
+    page.keyboard.type("Rinse it twice.")
+    kept(page)
+    theirs = written.read_text().replace("Boil vinegar once.", "Boil lemon juice once.")
+    written.write_text(theirs)
+    saved(page, "Somebody saved first")
+    assert written.read_text() == theirs
+    for line in ("+Rinse it twice.", "-Boil vinegar once.", "+Boil lemon juice once."):
+        expect(page.locator(".st-key-conflict").get_by_text(line)).to_be_visible()
+    page.get_by_role("button", name="Merge into my text").click()
+    wait_for(lambda: "lemon juice" in source(page), 15, "both are in the text")
+    page.locator("#source").focus()
+    saved(page, "Saved.")
+    assert written.read_text() == theirs + "Rinse it twice."
+
+
+def test_a_second_person_is_told_at_once(editor: BrowserContext, chromium: Browser, app: App, written: Path) -> None:
+    page = edit(editor, app, written.stem)
+    page.locator("#source").press("Control+End")
+    page.keyboard.type("Mine.")
+    kept(page)
+    other = chromium.new_context(locale="zh-CN")
+    sign_in(other, app.url, "supervisor")
+    try:
+        expect(edit(other, app, written.stem).get_by_text("editor 也在改这一篇")).to_be_visible()
+    finally:
+        other.close()
+
+
+def test_an_agent_reads_a_validated_article_here_and_writes_none(context: BrowserContext, app: App) -> None:
+    sign_in(context, app.url, "agent")
+    page = edit(context, app, "refund-expired-card-en")
+    assert page.locator("#source").get_attribute("readonly") is not None
+    assert not page.locator("#save").is_visible()
+
+
+def test_an_earlier_version_is_restored(editor: BrowserContext, app: App, written: Path) -> None:
+    first = written.read_text()
+    page = edit(editor, app, written.stem)
+    page.locator("#source").fill(first.replace("Boil vinegar once.", "Boil it dry."))
+    page.locator("#source").focus()
+    saved(page, "Saved.")
+    page.get_by_role("tab", name="History").click()
+    page.get_by_text("disk · changed on disk").last.click()
+    page.get_by_role("button", name="Restore this version").click()
+    page.get_by_text("That version is back.").wait_for(timeout=20_000)
+    assert (written.read_text(), source(page)) == (first, first)
+
+
+def test_a_finding_leads_to_its_line(editor: BrowserContext, app: App, written: Path) -> None:
+    page = edit(editor, app, written.stem)
+    page.locator("#source").press("Control+End")
+    page.keyboard.type("\nSee [gone](gone-en.md).")
+    kept(page)
+    page.get_by_role("tab", name="To mend").click()
+    page.get_by_text("The link leads nowhere: gone-en.md").wait_for(timeout=15_000)
+    line = source(page).count("\n") + 1
+    page.get_by_role("button", name=f"Line {line}", exact=True).click()
+    chosen = "(area) => area.value.slice(area.selectionStart, area.selectionEnd)"
+    wait_for(lambda: page.locator("#source").evaluate(chosen) == "See [gone](gone-en.md).", 10, "the line is chosen")
+    assert focused(page) == "source"
