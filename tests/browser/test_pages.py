@@ -48,7 +48,7 @@ def wider_than_the_window(page: Page) -> int:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_can_be_used_by_everybody(page: Page, app: App, name: str) -> None:
     page.goto(f"{app.url}/{name}")
-    page.locator("h1, h2, #q").first.wait_for()
+    page.locator("h1, h2, #q, #source").first.wait_for()
     page.wait_for_timeout(1_000)
     assert serious(page) == []
     assert wider_than_the_window(page) <= 0

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from kb.content.articles.article import CATEGORIES, SLOT, Article, fingerprint, linked
-from kb.content.articles.front import DATES, KEYS, LISTS, FrontMatter
+from kb.content.articles.front import AUDIENCES, DATES, KEYS, LISTS, FrontMatter
 from kb.content.articles.markdown import (
     BLOCKS,
     LINK,
@@ -22,6 +22,7 @@ from kb.content.articles.markdown import (
 from kb.errors import ArticleError
 
 __all__ = [
+    "AUDIENCES",
     "BLOCKS",
     "CATEGORIES",
     "DATES",

@@ -1,5 +1,6 @@
 """The frame of every page: who looks at it, language, logo, navigation."""
 
+import logging
 from pathlib import Path
 
 import streamlit as st
@@ -8,6 +9,7 @@ from kb.doors.ui.frame import corner, language, session, t
 from kb.people.users import Action, may
 
 HERE = Path(__file__).parent
+log = logging.getLogger("firstcall")
 
 st.set_page_config(page_title="Firstcall", page_icon=str(HERE / "media/icon.png"), layout="wide")
 st.logo(str(HERE / "media/logo.svg"), size="medium")
@@ -36,4 +38,8 @@ page = st.navigation(
     position="top",
 )
 corner(visit, hl)
-page.run()
+try:
+    page.run()
+except Exception:  # Streamlit would offer to look the error up on the web
+    log.exception("the page %s failed", page.url_path)
+    st.error(t("shell.failed"), icon=":material/error:")
