@@ -17,7 +17,7 @@ import pytest
 
 from kb import errors
 from kb.calls import bulletins, experts, flags, journal
-from kb.content.articles import BLOCKS, CATEGORIES
+from kb.content.articles import AUDIENCES, BLOCKS, CATEGORIES
 from kb.content.deadlines.anchors import EVENTS
 from kb.doors.call_api import SAID_LATER
 from kb.doors.ui.keys import KEYS
@@ -29,8 +29,9 @@ from kb.gaps.analytics.asked import OUTCOMES
 from kb.gaps.moves import MOVES
 from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, terminal_language
 from kb.people import audit
-from kb.people.scope import STATES
+from kb.people.scope import GOVERNANCE, STATES
 from kb.people.users import SAMPLES
+from kb.studio import review, revisions
 
 ROOT = Path(__file__).resolve().parent.parent
 UI = ROOT / "kb/doors/ui"
@@ -46,6 +47,9 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "category.*": CATEGORIES,
     "sign_in.as_*": list(SAMPLES),
     "dates.from_*": [*EVENTS, "day"],
+    "edit.audience_*": AUDIENCES,
+    "edit.governance_*": GOVERNANCE,
+    "edit.cause_*": revisions.CAUSES,
     "expert.*": get_args(experts.Ground),
     "figures.*": [*searches.VERDICTS, *(f"gaps_{kind}" for kind in feedback.KINDS)],
     "figures.gaps_*": feedback.KINDS,
@@ -62,6 +66,9 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "notice.kind_*": bulletins.KINDS,
     "notice.state_*": get_args(bulletins.State),
     "state.*": STATES,
+    "studio.by_*": ("view", "reason", "state", "category", "lang"),
+    "studio.lang_*": LANGUAGES,
+    "studio.reason_*": review.REASONS,
     "verdict.*": get_args(verdict.Name),
 }
 NAMES_IN_THE_OTHER_LANGUAGE: set[str] = set()

@@ -84,9 +84,9 @@ def _conflict(here: Desk, work: Work) -> None:
     with st.container(border=True, key="conflict"):
         st.error(t("edit.conflict"), icon=":material/call_merge:")
         mine, other = st.columns(2)
-        for column, label, text in ((mine, "edit.mine", work.source), (other, "edit.theirs", theirs)):
+        for column, label, text in ((mine, t("edit.mine"), work.source), (other, t("edit.theirs"), theirs)):
             with column:
-                st.markdown(f"**{t(label)}**")
+                st.markdown(f"**{label}**")
                 st.code("\n".join(revisions.diff(work.before, text)) or "–", language="diff", wrap_lines=True)
         st.button(t("edit.merge"), type="primary", key="merge", on_click=_merge, args=(here,))
 
@@ -203,7 +203,10 @@ def _form(served: Served, article: Article) -> dict[str, Value]:
     with left:
         state = st.selectbox(t("edit.state"), states, format_func=lambda one: t(f"state.{one}"))
         audience = st.selectbox(
-            t("edit.audience"), AUDIENCES, AUDIENCES.index(article.audience), format_func=lambda one: t(f"edit.{one}")
+            t("edit.audience"),
+            AUDIENCES,
+            AUDIENCES.index(article.audience),
+            format_func=lambda one: t(f"edit.audience_{one}"),
         )
         owner = st.text_input(t("edit.owner"), article.owner)
         review_by = st.date_input(t("edit.review_by"), article.review_by)
@@ -220,7 +223,7 @@ def _form(served: Served, article: Article) -> dict[str, Value]:
             t("edit.governance"),
             GOVERNANCE,
             GOVERNANCE.index(article.governance),
-            format_func=lambda one: t(f"edit.{one}"),
+            format_func=lambda one: t(f"edit.governance_{one}"),
         )
         twin = st.text_input(t("edit.twin"), article.twin)
         valid_until = st.date_input(t("edit.valid_until"), article.valid_until)
@@ -314,8 +317,8 @@ def _history(here: Desk, served: Served, work: Work) -> None:
         st.caption(t("edit.no_history"))
     now = datetime.now(UTC)
     for at, one in enumerate(found[:30]):
-        facts = {"at": moment(one.at, served.site.zone, now), "by": one.by, "how": t(f"edit.cause_{one.cause}")}
-        with st.expander(literal(t("edit.revision", **facts)), key=f"revision-{one.id}"):
+        told = " · ".join([moment(one.at, served.site.zone, now), one.by, t(f"edit.cause_{one.cause}")])
+        with st.expander(literal(told), key=f"revision-{one.id}"):
             with here.database.read() as connection:
                 after = revisions.of(connection, one).source if one.sha256 else ""
                 before = revisions.source(connection, one.parent)

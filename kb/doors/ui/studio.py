@@ -18,7 +18,7 @@ from kb.doors.ui.frame import hl, literal, me, moment, t, told
 from kb.doors.wiring import Desk, Served, desk
 from kb.errors import RequestError
 from kb.gaps import gap
-from kb.i18n import sentences
+from kb.i18n import say
 from kb.people.scope import STATES
 from kb.people.users import Action, may
 from kb.studio import drafts, life, review, revisions
@@ -130,7 +130,7 @@ def _begin(title: str, id: str, category: str, lang: str, questions: Sequence[st
         "owner": me().id,
         "questions": questions,
     }
-    source = template(values, sentences(lang)["studio.template"])
+    source = template(values, say(lang, "studio.template"))
     parse(source, f"{category}/{id}.md")  # an id or a title that cannot be is told here
     workbench.put(workbench.keep(desk(), workbench.new_work(id, category, source, gap)))
     st.switch_page(EDIT_PAGE)

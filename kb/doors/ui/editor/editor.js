@@ -24,8 +24,8 @@ export default function (component) {
   if (!data.keep) localStorage.removeItem(shelf(data.id));
   if (state.token !== data.token) put(area, state);
   if (data.go && state.turn !== data.go.turn) go(area, state);
-  const { waiting, draft, same } = data.labels;
-  tell(root, area.value !== data.source ? waiting : data.changed ? draft : same);
+  const as_it_is = data.changed ? data.labels.draft : data.labels.same;
+  tell(root, area.value === data.source ? as_it_is : data.labels.waiting);
   return () => clearTimeout(state.timer);
 }
 
