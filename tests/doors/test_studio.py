@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from kb.config import Settings
 from kb.content.articles import parse
-from kb.doors import studio
+from kb.doors import studio, wiring
 from kb.doors.wiring import Desk
 from kb.errors import NotAllowedError, NotFoundError, StoreError
 from kb.people.users import Role, User
@@ -21,19 +20,10 @@ from kb.studio.drafts import Draft
 from kb.studio.revisions import Revision
 from tests.fake_encoder import HashEncoder
 from tests.small_base import SmallBase
+from tests.waiting import within
 
 EDITOR, AGENT = User("ed", "Ed", Role.EDITOR), User("ann", "Ann", Role.AGENT)
 NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes to hold in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @pytest.fixture
@@ -47,7 +37,9 @@ def base(tmp_path: Path) -> SmallBase:
 
 
 @pytest.fixture
-def desk(base: SmallBase, tmp_path: Path) -> Iterator[Desk]:
+def desk(base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(wiring, "load_encoder", lambda settings: HashEncoder())
+    monkeypatch.setattr(wiring.gc, "freeze", lambda: None)  # the test process goes on
     url = f"sqlite:///{tmp_path}/firstcall.sqlite"
     one = Desk(Settings(articles=base.folder, home=tmp_path, database_url=url), encoder=HashEncoder())
     one.open()
