@@ -16,25 +16,31 @@ st.logo(str(HERE / "media/logo.svg"), size="medium")
 
 hl = language()
 visit = session()
-whole = may(visit.user, Action.SEE_INSIGHTS)
-PAGES = (  # what a page may show and do is asked in the rooms
-    ("search", t("shell.search"), ":material/search:"),
-    ("today", t("today.title"), ":material/wb_sunny:"),
-    ("bulletins", t("bulletins.title"), ":material/campaign:"),
-    ("practice", t("practice.title"), ":material/school:"),
-    ("calls", t("calls.title"), ":material/manage_search:"),
-    *([("gaps", t("gaps.title"), ":material/playlist_add_check:")] if may(visit.user, Action.READ_GAPS) else []),
-    ("insights", t("insights.title") if whole else t("insights.mine"), ":material/monitoring:"),
-    ("studio", t("studio.title"), ":material/edit_note:"),
+insights = t("insights.title") if may(visit.user, Action.SEE_INSIGHTS) else t("insights.mine")
+PAGES = (  # file, title, icon ('' = reached from another page), what one must be allowed; the rooms ask again
+    ("search", t("shell.search"), ":material/search:", Action.SEARCH),
+    ("today", t("today.title"), ":material/wb_sunny:", Action.READ_BULLETINS),
+    ("bulletins", t("bulletins.title"), ":material/campaign:", Action.READ_BULLETINS),
+    ("practice", t("practice.title"), ":material/school:", Action.PRACTISE),
+    ("calls", t("calls.title"), ":material/manage_search:", Action.READ_CALL),
+    ("gaps", t("gaps.title"), ":material/playlist_add_check:", Action.READ_GAPS),
+    ("insights", insights, ":material/monitoring:", Action.COACH),
+    ("studio", t("studio.title"), ":material/edit_note:", Action.WRITE_ARTICLE),
+    ("edit", t("edit.title"), "", Action.WRITE_ARTICLE),
 )
-HIDDEN = (("edit", t("edit.title")),)  # reached from another page
-
 page = st.navigation(
     [
-        st.Page(HERE / f"{name}.py", title=title, icon=icon, default=name == "search", url_path=name)
-        for name, title, icon in PAGES
-    ]
-    + [st.Page(HERE / f"{name}.py", title=title, url_path=name, visibility="hidden") for name, title in HIDDEN],
+        st.Page(
+            HERE / f"{name}.py",
+            title=title,
+            icon=icon or None,
+            url_path=name,
+            default=name == "search",
+            visibility="visible" if icon else "hidden",
+        )
+        for name, title, icon, action in PAGES
+        if may(visit.user, action)
+    ],
     position="top",
 )
 corner(visit, hl)
