@@ -184,14 +184,18 @@ def difference(ours: Mapping[str, float], theirs: Mapping[str, float], gold: Gol
     """
     clusters: dict[str, list[float]] = {}
     for id, grades in gold.items():
-        document = max(sorted(grades), key=lambda one: grades[one])
-        clusters.setdefault(document, []).append(ours[id] - theirs[id])
+        clusters.setdefault(cluster(grades), []).append(ours[id] - theirs[id])
     sums = np.array([sum(values) for values in clusters.values()])
     counts = np.array([len(values) for values in clusters.values()])
     drawn = np.random.default_rng(seed).integers(len(sums), size=(RESAMPLES, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, (2.5, 97.5)).tolist()
     return Difference(float(sums.sum() / counts.sum()), low, high)
+
+
+def cluster(grades: Mapping[str, float]) -> str:
+    """The document a question stands or falls with: the best graded, the first of equals."""
+    return max(sorted(grades), key=lambda one: grades[one])
 
 
 def versus(runs: Mapping[str, Run], gold: Gold, us: str, figure: str = "ndcg@10") -> dict[str, dict[str, Any]]:

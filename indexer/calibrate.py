@@ -1,8 +1,11 @@
-"""What a question's signals are on this base when its answer is there, and when it is not."""
+"""What a question's signals are on this base when its answer is there, and when it is not.
+
+Run by a full build, never by the delta of a saved article.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -10,49 +13,82 @@ import numpy as np
 from indexer.engine import Engine
 from kb import text
 from kb.content import articles
+from kb.content.articles import Article
 from kb.finding import verdict
-from kb.finding.chunks import ANSWERS, ASKS
-from kb.finding.search import CHUNK_DEPTH, Encoder, best_cosines, by_article
+from kb.finding.chunks import ANSWERS, ASKS, Chunk
+from kb.finding.search import (
+    CHUNK_DEPTH,
+    DEPTH,
+    WEIGHTS,
+    Encoder,
+    Place,
+    Ranked,
+    Vector,
+    by_article,
+    fuse,
+    signals_of,
+    stand_in,
+)
+from kb.finding.verdict import Prior, Signals, Trial
 from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
-CALIBRATION_QUESTIONS = 200
+OWN_TEXTS = 200  # questions, and as many titles, asked of the base in a language
 SEED = 7
+LANGUAGES = ("zh", "en")
 
 
-def calibrate(engine: Engine, encoder: Encoder, at: datetime) -> verdict.Calibration:
-    """Measure on this base what a question's signals are when its answer is there and when it is not.
-
-    A sampled question of an article is asked with its own chunk taken out (there), and with its
-    article and twin taken out (not there). A language with too few questions gets no curve.
-    """
+def calibrate(engine: Engine, encoder: Encoder, at: datetime, prior: Prior = verdict.PRIOR) -> verdict.Calibration:
+    """The verdict's curve for each language questions are asked in; none for a base too small to tell."""
+    if len(engine) < verdict.MIN_ARTICLES:
+        return {}
     everything = [engine.article(id) for id in engine.ids]
-    scope = _all(everything, at)
-    curves = {}
-    for language in ("zh", "en"):
-        asked = [(one, i) for one in everything for i, q in enumerate(one.questions) if text.language(q) == language]
-        chosen = np.random.default_rng(SEED).permutation(len(asked))[:CALIBRATION_QUESTIONS]
-        curve = _curve(engine, encoder, scope, [asked[i] for i in sorted(chosen.tolist())])
-        if curve:
-            curves[language] = curve
-    return curves
+    own = trials(engine, encoder, everything, _all(everything, at))
+    curves = {language: verdict.fit(own[language], prior, encoder.name) for language in LANGUAGES}
+    return {language: curve for language, curve in curves.items() if curve}
 
 
-def _curve(
-    engine: Engine, encoder: Encoder, scope: Scope, asked: list[tuple[articles.Article, int]]
-) -> verdict.Curve | None:
-    present: list[verdict.Signals] = []
-    absent: list[verdict.Signals] = []
-    vectors = encoder.queries([one.questions[i] for one, i in asked])
-    for (one, i), vector in zip(asked, vectors, strict=True):
-        own = next(chunk.id for chunk, _ in engine.chunks(one.id) if chunk.span == one.question_spans[i])
-        lists = [engine.dense(vector, scope, CHUNK_DEPTH, kinds) for kinds in (ASKS, ANSWERS)]
-        there = [by_article(hit for hit in hits if hit.chunk != own) for hits in lists]
-        gone = [{id: p for id, p in ranks.items() if id not in (one.id, one.twin)} for ranks in there]
-        for ranks, found in ((there, present), (gone, absent)):
-            measured = verdict.signals(list(best_cosines(*ranks).values()))
-            if measured:
-                found.append(measured)
-    return verdict.fit(present, absent)
+def trials(
+    engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope
+) -> Mapping[str, Sequence[Trial]]:
+    """A sample of the base's own questions and titles, asked of it, by language."""
+    texts = [(one, chunk, shown) for one in everything for chunk, shown in engine.chunks(one.id) if chunk.kind in ASKS]
+    found: dict[str, list[Trial]] = {}
+    for language in LANGUAGES:
+        chosen = [
+            pair
+            for kind in ASKS
+            for pair in _sample([it for it in texts if it[1].kind == kind and text.language(it[2]) == language])
+        ]
+        asked = [text.clean(shown) for _, _, shown in chosen]
+        rows = encoder.queries(asked)
+        found[language] = [
+            _trial(engine, scope, one, chunk, question, vector)
+            for (one, chunk, _), question, vector in zip(chosen, asked, rows, strict=True)
+        ]
+    return found
+
+
+def _sample(items: list[tuple[Article, Chunk, str]]) -> list[tuple[Article, Chunk, str]]:
+    places = np.random.default_rng(SEED).permutation(len(items))[:OWN_TEXTS]
+    return [items[i] for i in sorted(places.tolist())]
+
+
+def _trial(engine: Engine, scope: Scope, one: Article, chunk: Chunk, question: str, vector: Vector) -> Trial:
+    dense = {
+        name: engine.dense(vector, scope, CHUNK_DEPTH, kinds) for name, kinds in (("asks", ASKS), ("answers", ANSWERS))
+    }
+    dense["lexical"] = engine.lexical(text.query_terms(question), scope, DEPTH)
+    there = {name: [hit for hit in hits if hit.chunk != chunk.id] for name, hits in dense.items()}
+    gone = {name: [hit for hit in hits if hit.article not in (one.id, one.twin)] for name, hits in dense.items()}
+    alone = len(engine.chunks(one.id)) == 1
+    return Trial(one.id, chunk.kind, None if alone else _signals(there, engine), _signals(gone, engine))
+
+
+def _signals(hits: Mapping[str, Sequence[Ranked]], engine: Engine) -> Signals | None:
+    lists: dict[str, Mapping[str, Place]] = {name: by_article(some) for name, some in hits.items()}
+    lists["asks"] = stand_in(lists["asks"], lists["answers"], engine)
+    fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, WEIGHTS)
+    return signals_of(lists, fused, engine)
 
 
 def _all(everything: Sequence[articles.Article], at: datetime) -> Scope:

@@ -32,7 +32,7 @@ from weakref import WeakValueDictionary
 from indexer.engine import Engine, Segment, Words, read_learnt
 from kb import text
 from kb.errors import GenerationError, PublishError
-from kb.finding import chunks
+from kb.finding import chunks, verdict
 from kb.finding.verdict import Calibration, Curve
 
 FORMAT = 1
@@ -76,13 +76,15 @@ class Manifest:
     files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     text_version: int = text.VERSION
     chunk_version: int = chunks.VERSION
+    verdict_version: int = verdict.VERSION
     format: int = FORMAT
     tokens: str = ""
 
     def fits(self, model: str, tokens: str) -> bool:
-        """Whether its vectors, tokens and terms are the ones this program and this model would make."""
-        ours = (FORMAT, text.VERSION, chunks.VERSION, model, tokens)
-        return ours == (self.format, self.text_version, self.chunk_version, self.model, self.tokens)
+        """Whether its vectors, tokens, terms and curves are the ones this program and this model would make."""
+        ours = (FORMAT, text.VERSION, chunks.VERSION, verdict.VERSION, model, tokens)
+        versions = (self.format, self.text_version, self.chunk_version, self.verdict_version)
+        return ours == (*versions, self.model, self.tokens)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ def read_manifest(index: Path, name: str, sha256: str = "") -> Manifest:
         tree = json.loads(raw)
         tree["articles"] = {id: Listed(**one) for id, one in tree["articles"].items()}
         tree["refused"] = tuple(Refused(**one) for one in tree["refused"])
-        tree["calibration"] = {language: Curve(**one) for language, one in tree["calibration"].items()}
+        tree.setdefault("verdict_version", 0)
+        curves = tree["calibration"].items() if tree["verdict_version"] == verdict.VERSION else ()  # stale: none
+        tree["calibration"] = {language: Curve.from_tree(one) for language, one in curves}
         tree["files"] = {name: (sha, size) for name, (sha, size) in tree["files"].items()}
         tree["segments"] = tuple(tree["segments"])
         return Manifest(**tree)

@@ -22,7 +22,7 @@ from kb.finding.chunks import ANSWERS, ASKS, Chunk
 from kb.finding.learning.evidence import Evidence
 from kb.finding.passage import Passage, choose
 from kb.finding.spelling import Lexicon, heard
-from kb.finding.verdict import Calibration, Verdict, judge, signals
+from kb.finding.verdict import Calibration, Signals, Verdict, judge, signals
 from kb.people.scope import Scope, may_see
 
 Vector = NDArray[np.float32]
@@ -228,8 +228,7 @@ def search(
         passage = _passage(place.article, asked, vector, index)
         hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why))
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
-    measured = signals(list(best_cosines(lists.get("asks", {}), lists.get("answers", {})).values()))
-    verdict = judge(bool(hits), measured, curve, named=bool(hits and hits[0].named))
+    verdict = judge(bool(hits), signals_of(lists, index), curve, named=bool(hits and hits[0].named))
     return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 
 
@@ -309,6 +308,15 @@ def best_cosines(*lists: Mapping[str, Place]) -> dict[str, float]:
         for article, place in ranks.items():
             best[article] = max(best.get(article, -1.0), place.score)
     return best
+
+
+def signals_of(lists: Mapping[str, Mapping[str, Place]], index: Index) -> Signals | None:
+    """What the lists of a question tell the verdict; None without the encoder. They are fused by equal weights here,
+    and without late interaction, as they were when the curve was measured."""
+    cosines = best_cosines(*(lists[name] for name in ("asks", "answers") if name in lists))
+    fused = fuse({name: list(lists[name].items()) for name in WEIGHTS if name in lists}, WEIGHTS)
+    words = {id: place.score for id, place in lists["lexical"].items()}
+    return signals(cosines, words, fused, index.article(next(iter(fused))).twin if fused else "")
 
 
 def fuse(lists: Mapping[str, Sequence[tuple[str, Place]]], weights: Mapping[str, float]) -> dict[str, float]:

@@ -1,27 +1,39 @@
 """Found, maybe, or not in the base: said in words, from numbers that mean something on this base.
 
 A cosine of E5 means nothing by itself: it lives between .7 and .95 whatever is asked, and higher
-in Chinese than in English. So each build measures its own base: sampled questions of articles are
-asked with that question taken out (the answer is still there), and with the whole article and its
-twin taken out (the answer is gone). A logistic curve a language, over two signals, separates them.
-This is the honest first threshold; a later fit will use more signals.
+in Chinese than in English. So seven signals of the lists a search has anyway are weighed. How much
+each counts is a prior, fitted on labelled sets (benchmarks/fit_verdict.py). Where "found" begins is
+measured by every build on the base itself, a language at a time: questions and titles of articles
+are asked with that question taken out (the answer is still there) and with the whole article and
+its twin taken out (the answer is gone). So it works for a base without labels, and again when
+articles or the model change.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1  # a change of the signals or of the prior makes every stored curve stale: count up
 
 Name = Literal["found", "maybe", "missing"]
 
-FOUND_FROM = 0.70  # probability that the answer is in the base
-MISSING_BELOW = 0.30
-MIN_SAMPLES = 20  # questions of each sort below which no curve is believed
-RIDGE = 1e-2
+# By cost. A "maybe" costs a look at the first hits: 1. A wrong "found" costs reading one aloud and taking it back: 3.
+# A wrong "not in the base" ends the search, and the caller waits for what was there: 4. So:
+FOUND_FROM = 1 - 1 / 3
+MISSING_BELOW = 1 / 4
+
+MIN_SAMPLES = 20  # own questions of a language from which on titles, which are easier, are left out
+MIN_ARTICLES = 10  # below, a list has no middle to stand out from: always "maybe"
+TRUST = 20.0  # own questions that count as much as the prior
+FOLDS = 5
+BINS = 10  # of the calibration error
+DEEP = 20  # how far down the list the margin is taken
 
 
 @dataclass(frozen=True)
@@ -34,40 +46,161 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Signals:
-    """What one question's dense lists say.
+    """What one question's lists say. All grow with the belief that the answer is there; cosines in [-1, 1].
 
-    top:  best cosine of any chunk, in [-1, 1]
-    lift: how far it stands above the mean of the articles in the list, ≥ 0
+    top:    best cosine of any article
+    lift:   how far it stands above the mean of the list, ≥ 0
+    margin: how far it stands above the article `DEEP` places down, or the last, ≥ 0
+    first:  cosine of the article that comes first once all lists are fused: dense and lexical agree or not
+    worded: cosine of the article whose words fit best; with no word in common, that of the last of the list
+    lead:   fused score of the first less that of the next that is not its twin, in [0, 1]
+    words:  BM25 of the best, ≥ 0: rare words of the question that one article has
     """
 
     top: float
     lift: float
+    margin: float
+    first: float
+    worded: float
+    lead: float
+    words: float
+
+    def vector(self) -> NDArray[np.float64]:
+        """The signals in the order of `SIGNALS`, (7,)."""
+        return np.array([getattr(self, name) for name in SIGNALS], np.float64)
+
+
+SIGNALS = tuple(field.name for field in fields(Signals))
+
+
+def signals(
+    cosines: Mapping[str, float], words: Mapping[str, float], fused: Mapping[str, float], twin: str
+) -> Signals | None:
+    """The signals of one question, by article; None where no article has a cosine.
+
+    cosines, words: best cosine and BM25 of each article found, in any order
+    fused: fused score in [0, 1], best first
+    twin:  of the first of `fused`, '' for none
+    """
+    if not cosines:
+        return None
+    ordered = sorted(cosines.values(), reverse=True)
+    top, last = ordered[0], ordered[-1]
+    first = next(iter(fused))
+    next_best = next((score for id, score in fused.items() if id not in (first, twin)), 0.0)
+    spoken = max(words, key=lambda id: (words[id], id), default="")
+    return Signals(
+        top=top,
+        lift=top - math.fsum(ordered) / len(ordered),
+        margin=top - ordered[min(DEEP, len(ordered)) - 1],
+        first=cosines.get(first, last),
+        worded=cosines.get(spoken, last),
+        lead=fused[first] - next_best,
+        words=words.get(spoken, 0.0),
+    )
+
+
+# --- the curve -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What labelled sets say, before a base has said anything.
+
+    model:      whose cosines they were, without what follows its colon
+    centre, spread: mean and standard deviation of each signal on those sets
+    weights:    of each signal in units of its spread, ≥ 0
+    middle:     score halfway between answered and unanswerable questions
+    easier:     how much higher that lies for a base's own texts, by chunk kind, than for its callers' questions
+    answerable: share of the questions that the base answers, in (0, 1)
+    """
+
+    model: str
+    centre: Mapping[str, float]
+    spread: Mapping[str, float]
+    weights: Mapping[str, float]
+    middle: float
+    easier: Mapping[str, float]
+    answerable: float
+
+    def of(self, measured: Signals) -> float:
+        """The score of some signals, any real number."""
+        weighed = (self.weights[n] * (getattr(measured, n) - self.centre[n]) / self.spread[n] for n in SIGNALS)
+        return float(sum(weighed))
+
+
+# Fitted by benchmarks/fit_verdict.py (benchmarks/results/verdict-fit.json; docs/search.md).
+PRIOR = Prior(
+    model="multilingual-e5-small",
+    centre={
+        "top": 0.900356,
+        "lift": 0.066492,
+        "margin": 0.070913,
+        "first": 0.898284,
+        "worded": 0.891424,
+        "lead": 0.239906,
+        "words": 25.240847,
+    },
+    spread={
+        "top": 0.038721,
+        "lift": 0.02894,
+        "margin": 0.031981,
+        "first": 0.041035,
+        "worded": 0.04753,
+        "lead": 0.1786,
+        "words": 19.93069,
+    },
+    weights={
+        "top": 0.308148,
+        "lift": 0.407591,
+        "margin": 0.827977,
+        "first": 0.402664,
+        "worded": 0.437168,
+        "lead": 0.407185,
+        "words": 0.191183,
+    },
+    middle=-0.9633,
+    easier={"title": 0.7446, "question": 0.9404},
+    answerable=0.7882,
+)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How often a curve was wrong on questions of the base that it was not measured on; shares in [0, 1].
+
+    missing: said to be not in the base, though the answer was there
+    found:   said to be found, though the article had been taken out
+    ece:     expected calibration error: how far the probabilities are from what came true
+    """
+
+    missing: float
+    found: float
+    ece: float
 
 
 @dataclass(frozen=True)
 class Curve:
-    """P(answer in base) = 1 / (1 + exp(-(top · t + lift · l + offset))); `samples` questions of each sort."""
+    """P(answer in base) = 1 / (1 + exp(-(Σ weight · signal + offset))). `samples`: own questions it was measured on."""
 
-    top: float
-    lift: float
+    weights: Mapping[str, float]
     offset: float
     samples: int
+    errors: Errors | None = None
 
-    def probability(self, signals: Signals) -> float:
+    def probability(self, measured: Signals) -> float:
         """In (0, 1)."""
-        x = self.top * signals.top + self.lift * signals.lift + self.offset
+        x = self.offset + sum(self.weights[name] * getattr(measured, name) for name in SIGNALS)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, x))))
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Curve:
+        """A curve as JSON has it. Raises TypeError or KeyError for anything else."""
+        errors = Errors(**tree["errors"]) if tree["errors"] else None
+        return cls({name: tree["weights"][name] for name in SIGNALS}, tree["offset"], tree["samples"], errors)
 
 
 Calibration = Mapping[str, Curve]  # by language of the question: `zh`, `en`
-
-
-def signals(cosines: Sequence[float]) -> Signals | None:
-    """The signals of one question from the best cosine of each article found; None where there is none."""
-    if not cosines:
-        return None
-    top = max(cosines)
-    return Signals(top, top - sum(cosines) / len(cosines))
 
 
 def judge(found: bool, measured: Signals | None, curve: Curve | None, *, named: bool) -> Verdict:
@@ -83,33 +216,120 @@ def judge(found: bool, measured: Signals | None, curve: Curve | None, *, named: 
     if measured is None or curve is None:
         return Verdict("maybe", None)
     probability = curve.probability(measured)
+    return Verdict(name_of(probability), probability)
+
+
+def name_of(probability: float) -> Name:
+    """The word for a probability in [0, 1]."""
     if probability >= FOUND_FROM:
-        return Verdict("found", probability)
-    return Verdict("missing" if probability < MISSING_BELOW else "maybe", probability)
+        return "found"
+    return "missing" if probability < MISSING_BELOW else "maybe"
 
 
-def fit(present: Sequence[Signals], absent: Sequence[Signals]) -> Curve | None:
-    """The logistic curve between the signals of answered and of unanswerable questions.
+# --- measured on the base itself -----------------------------------------------------------------
 
-    Newton's method on standardised signals with a small ridge, both sorts weighted alike. None
-    where there are too few of either.
+
+@dataclass(frozen=True)
+class Trial:
+    """One text of an article asked of its own base: with the article there (None where it has nothing else to
+    be found by), and with it and its twin gone (None where nothing else is left)."""
+
+    article: str
+    kind: str
+    there: Signals | None
+    gone: Signals | None
+
+
+def fit(trials: Sequence[Trial], prior: Prior, model: str) -> Curve | None:
+    """The curve of one language from what the base says of itself. None for an unknown model and too few trials.
+
+    Only where "found" begins is measured: halfway between the mean score of answers that are there and
+    of answers that are gone, less how much easier a base's own texts are, and held to the prior as if
+    that were `TRUST` questions. Another model's signals are first brought to the scale of the prior.
     """
-    if min(len(present), len(absent)) < MIN_SAMPLES:
+    prior_here = prior if model.partition(":")[0] == prior.model else _rescaled(prior, trials)
+    if prior_here is None:
         return None
-    raw = np.array([(one.top, one.lift) for one in (*present, *absent)], np.float64)
-    labels = np.concatenate([np.ones(len(present)), np.zeros(len(absent))])
-    weight = np.where(labels == 1, 0.5 / len(present), 0.5 / len(absent)) * len(labels)
-    centre, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-9)
-    design = np.column_stack([(raw - centre) / spread, np.ones(len(raw))])
-    beta = np.zeros(3)
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (weight * (labels - p)) - RIDGE * beta
-        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design + RIDGE * np.eye(3)
-        step = np.linalg.solve(hessian, gradient)
-        beta += step
-        if np.abs(step).max() < 1e-9:
-            break
-    slopes = beta[:2] / spread
-    offset = float(beta[2] - slopes @ centre)
-    return Curve(float(slopes[0]), float(slopes[1]), offset, min(len(present), len(absent)))
+    used = _used(trials)
+    folds = sorted({one.article for one in used})
+    fold = {article: place % FOLDS for place, article in enumerate(folds)}
+    told: list[tuple[float, bool]] = []
+    for k in range(FOLDS):
+        rest = [one for one in used if fold[one.article] != k]
+        held = _curve(prior_here, _middle(prior_here, rest), len(rest))
+        for one in used:
+            if fold[one.article] == k:
+                shift = prior_here.easier[one.kind]  # as hard as a caller would have asked it
+                told += [(_shifted(held, s, shift), y) for s, y in ((one.there, True), (one.gone, False)) if s]
+    errors = _errors(told, prior.answerable) if len(used) >= MIN_SAMPLES else None
+    return _curve(prior_here, _middle(prior_here, used), len(used), errors)
+
+
+def _used(trials: Sequence[Trial]) -> list[Trial]:
+    """The questions where there are enough, else titles too."""
+    whole = [one for one in trials if one.there and one.gone]
+    questions = [one for one in whole if one.kind == "question"]
+    return questions if len(questions) >= MIN_SAMPLES else whole
+
+
+def _middle(prior: Prior, trials: Sequence[Trial]) -> float:
+    """Halfway between there and gone, for a caller's question."""
+    halfway = [
+        (prior.of(one.there) + prior.of(one.gone)) / 2 - prior.easier[one.kind]
+        for one in trials
+        if one.there and one.gone
+    ]
+    return (prior.middle * TRUST + math.fsum(halfway)) / (TRUST + len(halfway))
+
+
+def _curve(prior: Prior, middle: float, samples: int, errors: Errors | None = None) -> Curve:
+    weights = {name: prior.weights[name] / prior.spread[name] for name in SIGNALS}
+    zero = sum(weights[name] * prior.centre[name] for name in SIGNALS)
+    odds = math.log(prior.answerable / (1 - prior.answerable))
+    return Curve(weights, odds - middle - zero, samples, errors)
+
+
+def _shifted(curve: Curve, measured: Signals, shift: float) -> float:
+    return Curve(curve.weights, curve.offset - shift, curve.samples).probability(measured)
+
+
+def _rescaled(prior: Prior, trials: Sequence[Trial]) -> Prior | None:
+    """The prior for a model whose cosines live elsewhere: centre and spread as this base has them."""
+    rows = [one.vector() for trial in trials for one in (trial.there, trial.gone) if one]
+    if len(rows) < 2 * MIN_SAMPLES:
+        return None
+    centre, spread = np.mean(rows, axis=0), np.maximum(np.std(rows, axis=0), 1e-6)
+    easier = dict.fromkeys(prior.easier, 0.0)
+    return Prior(
+        prior.model,
+        dict(zip(SIGNALS, centre.tolist(), strict=True)),
+        dict(zip(SIGNALS, spread.tolist(), strict=True)),
+        prior.weights,
+        0.0,
+        easier,
+        prior.answerable,
+    )
+
+
+def _errors(told: Sequence[tuple[float, bool]], answerable: float) -> Errors:
+    probabilities = np.array([p for p, _ in told])
+    labels = np.array([y for _, y in told], bool)
+    weights = np.where(labels, answerable / max(1, labels.sum()), (1 - answerable) / max(1, (~labels).sum()))
+    return Errors(
+        missing=float(np.mean(probabilities[labels] < MISSING_BELOW)),
+        found=float(np.mean(probabilities[~labels] >= FOUND_FROM)),
+        ece=calibration_error(probabilities, labels, weights),
+    )
+
+
+def calibration_error(
+    probabilities: NDArray[np.float64], labels: NDArray[np.bool_], weights: NDArray[np.float64] | None = None
+) -> float:
+    """Expected calibration error in [0, 1], over `BINS` bins of equal width: the mean distance of what was said
+    from what came true (Naeini and others, Obtaining Well Calibrated Probabilities, 2015). All three (n,)."""
+    if not len(probabilities):
+        return 0.0
+    weights = np.ones(len(labels)) if weights is None else weights
+    bins = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights * (probabilities - labels), BINS)
+    return float(np.abs(gaps).sum() / weights.sum())

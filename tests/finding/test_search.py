@@ -31,7 +31,7 @@ from kb.finding.search import (
     reranked,
     search,
 )
-from kb.finding.verdict import Curve, Verdict
+from kb.finding.verdict import SIGNALS, Curve, Verdict
 from kb.i18n import explain
 from kb.people.scope import Scope
 from tests.fake_encoder import HashEncoder
@@ -695,7 +695,7 @@ def test_without_an_encoder_and_without_a_word_nothing_is_found(index: Engine) -
 
 
 def test_the_curve_of_the_questions_language_judges(index: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    sure, hopeless = Curve(0.0, 0.0, 20.0, 50), Curve(0.0, 0.0, -20.0, 50)
+    sure, hopeless = (Curve(dict.fromkeys(SIGNALS, 0.0), offset, 50) for offset in (20.0, -20.0))
     monkeypatch.setattr(index, "calibration", {"zh": sure, "en": hopeless})
     assert ask(index, "红灯一直亮").verdict.name == "found"
     assert ask(index, "red light").verdict.name == "missing"
@@ -706,7 +706,8 @@ def test_the_curve_of_the_questions_language_judges(index: Engine, monkeypatch: 
 def test_the_verdict_is_judged_on_the_best_cosines_of_all_articles(
     index: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "calibration", {"en": Curve(3.0, 5.0, -2.0, 50)})
+    weights = {**dict.fromkeys(SIGNALS, 0.0), "top": 3.0, "lift": 5.0, "words": 0.125}
+    monkeypatch.setattr(index, "calibration", {"en": Curve(weights, -2.0, 50)})
     question = "where is my refund"
     vector = ENCODER.queries([question])[0]
     best: dict[str, float] = {}
@@ -715,7 +716,8 @@ def test_the_verdict_is_judged_on_the_best_cosines_of_all_articles(
             best[item.article] = max(best.get(item.article, -1.0), item.score)
     top = max(best.values())
     lift = top - sum(best.values()) / len(best)
-    expected = 1 / (1 + exp(-(3 * top + 5 * lift - 2)))
+    words = index.lexical(text.query_terms(question), AGENT, 1)[0].score
+    expected = 1 / (1 + exp(-(3 * top + 5 * lift + words / 8 - 2)))
     assert ask(index, question).verdict.probability == pytest.approx(expected, abs=1e-9)
 
 

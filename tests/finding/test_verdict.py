@@ -2,50 +2,113 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from kb.config import ROOT
 from kb.finding.verdict import (
     FOUND_FROM,
     MIN_SAMPLES,
     MISSING_BELOW,
-    RIDGE,
+    PRIOR,
+    SIGNALS,
+    TRUST,
     Curve,
+    Prior,
     Signals,
+    Trial,
     Verdict,
+    calibration_error,
     fit,
     judge,
+    name_of,
     signals,
 )
 
-CURVE = Curve(top=2.0, lift=1.0, offset=-1.0, samples=50)
+# Two signals count: 2 a spread of the top, 1 a spread of the words.
+SIMPLE = Prior(
+    model="model",
+    centre={**dict.fromkeys(SIGNALS, 0.0), "top": 0.8, "words": 5.0},
+    spread={**dict.fromkeys(SIGNALS, 1.0), "top": 0.1, "words": 10.0},
+    weights={**dict.fromkeys(SIGNALS, 0.0), "top": 2.0, "words": 1.0},
+    middle=0.5,
+    easier={"title": 1.0, "question": 0.25},
+    answerable=0.75,
+)
+CURVE = Curve({**dict.fromkeys(SIGNALS, 0.0), "top": 2.0, "lift": 1.0}, offset=-1.0, samples=50)
 
 
-def drawn(count: int, top: float, lift: float, seed: int, spread: float = 0.02) -> list[Signals]:
-    """Signals around a middle."""
+def seen(top: float, lift: float = 0.0, words: float = 5.0) -> Signals:
+    """Signals of which only three say something."""
+    return Signals(top=top, lift=lift, margin=0.0, first=top, worded=top, lead=0.0, words=words)
+
+
+def asked(
+    count: int, there: float, gone: float, kind: str = "question", spread: float = 0.02, seed: int = 1
+) -> list[Trial]:
+    """Trials whose top cosines lie around two middles."""
     chance = random.Random(seed)
-    return [Signals(chance.gauss(top, spread), chance.gauss(lift, spread)) for _ in range(count)]
+    return [
+        Trial(f"a{n}", kind, seen(chance.gauss(there, spread)), seen(chance.gauss(gone, spread))) for n in range(count)
+    ]
 
 
 # --- signals -------------------------------------------------------------------------------------
 
+COSINES = {"a": 0.90, "b": 0.80, "c": 0.85, "d": 0.81}
 
-def test_the_signals_are_the_best_cosine_and_how_far_it_stands_above_the_mean() -> None:
-    found = signals([0.90, 0.80, 0.85, 0.81])
+
+def test_the_signals_are_read_from_the_lists() -> None:
+    found = signals(COSINES, {"c": 7.0, "a": 6.5}, {"c": 0.75, "a": 0.5, "b": 0.125}, "")
     assert found is not None
-    assert (found.top, found.lift) == pytest.approx((0.90, 0.06))
+    assert asdict(found) == pytest.approx(
+        {"top": 0.90, "lift": 0.06, "margin": 0.10, "first": 0.85, "worded": 0.85, "lead": 0.25, "words": 7.0}
+    )
 
 
-def test_one_article_alone_stands_above_nothing() -> None:
-    assert signals([0.9]) == Signals(0.9, 0.0)
+def test_the_margin_is_taken_to_the_twentieth_where_there_are_so_many() -> None:
+    cosines = {f"a{n}": 0.9 - n / 100 for n in range(40)}
+    found = signals(cosines, {}, {"a0": 1.0, "a1": 0.5}, "")
+    assert found is not None
+    assert found.margin == pytest.approx(0.19)
+    assert found.lift == pytest.approx(0.195)
+
+
+def test_a_twin_is_no_rival_of_the_first() -> None:
+    fused = {"a-zh": 0.9, "a-en": 0.8, "b-zh": 0.3}
+    cosines = {"a-zh": 0.9, "a-en": 0.89, "b-zh": 0.8}
+    alone, rivalled = signals(cosines, {}, fused, "a-en"), signals(cosines, {}, fused, "")
+    assert alone is not None
+    assert rivalled is not None
+    assert alone.lead == pytest.approx(0.6)
+    assert rivalled.lead == pytest.approx(0.1)
+
+
+def test_one_article_alone_stands_above_nothing_and_has_no_rival() -> None:
+    assert signals({"a": 0.9}, {}, {"a": 1.0}, "") == Signals(0.9, 0.0, 0.0, 0.9, 0.9, 1.0, 0.0)
+
+
+def test_an_article_that_only_its_words_found_counts_as_far_as_the_last_of_the_list() -> None:
+    found = signals({"a": 0.9, "b": 0.8}, {"z": 9.0}, {"z": 0.6, "a": 0.4}, "")
+    assert found is not None
+    assert (found.first, found.worded) == (0.8, 0.8)
 
 
 def test_no_article_gives_no_signals() -> None:
-    assert signals([]) is None
+    assert signals({}, {}, {}, "") is None
+    assert signals({}, {"a": 3.0}, {"a": 1.0}, "") is None
+
+
+def test_signals_are_a_vector_in_the_order_of_their_names() -> None:
+    one = Signals(1, 2, 3, 4, 5, 6, 7)
+    assert one.vector().tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert SIGNALS == ("top", "lift", "margin", "first", "worded", "lead", "words")
 
 
 # --- judging -------------------------------------------------------------------------------------
@@ -63,27 +126,38 @@ def test_no_article_gives_no_signals() -> None:
     ],
 )
 def test_a_curve_gives_the_logistic_probability(top: float, lift: float, probability: float) -> None:
-    assert CURVE.probability(Signals(top, lift)) == pytest.approx(probability, abs=1e-9)
+    assert CURVE.probability(seen(top, lift)) == pytest.approx(probability, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_more_of_a_signal_never_makes_an_answer_less_likely(name: str) -> None:
+    curve = fit(asked(40, 0.92, 0.88), PRIOR, f"{PRIOR.model}:abc")
+    assert curve is not None
+    middle = Signals(0.88, 0.05, 0.08, 0.87, 0.86, 0.1, 10.0)
+    steps = [curve.probability(replace(middle, **{name: value})) for value in np.linspace(0, 1, 11).tolist()]
+    assert steps == sorted(steps)
+    assert all(0 < one < 1 for one in steps)
 
 
 @pytest.mark.parametrize(
     ("probability", "name"),
-    [(0.999, "found"), (0.701, "found"), (0.699, "maybe"), (0.5, "maybe"), (0.301, "maybe"), (0.299, "missing")],
+    [(0.999, "found"), (0.667, "found"), (0.666, "maybe"), (0.5, "maybe"), (0.251, "maybe"), (0.249, "missing")],
 )
 def test_the_name_follows_the_probability(probability: float, name: str) -> None:
-    flat = Curve(top=0.0, lift=0.0, offset=math.log(probability / (1 - probability)), samples=50)
-    told = judge(True, Signals(0.9, 0.1), flat, named=False)
-    assert told.name == name
+    flat = Curve(dict.fromkeys(SIGNALS, 0.0), offset=math.log(probability / (1 - probability)), samples=50)
+    told = judge(True, seen(0.9), flat, named=False)
+    assert told.name == name == name_of(probability)
     assert told.probability == pytest.approx(probability)
 
 
-def test_the_thresholds_are_in_the_order_of_their_names() -> None:
+def test_the_thresholds_are_in_the_order_of_their_names_and_a_wrong_missing_costs_more_than_a_wrong_found() -> None:
     assert 0 < MISSING_BELOW < FOUND_FROM < 1
+    assert 1 / MISSING_BELOW > 1 / (1 - FOUND_FROM)
 
 
 def test_an_article_asked_for_by_its_name_is_found_whatever_the_signals_say() -> None:
-    hopeless = Curve(top=0.0, lift=0.0, offset=-30.0, samples=50)
-    assert judge(True, Signals(0.1, 0.0), hopeless, named=True) == Verdict("found", 1.0)
+    hopeless = Curve(dict.fromkeys(SIGNALS, 0.0), offset=-30.0, samples=50)
+    assert judge(True, seen(0.1), hopeless, named=True) == Verdict("found", 1.0)
 
 
 def test_no_hit_is_missing_with_no_probability() -> None:
@@ -92,83 +166,166 @@ def test_no_hit_is_missing_with_no_probability() -> None:
 
 def test_without_signals_or_without_a_curve_nothing_is_claimed() -> None:
     assert judge(True, None, CURVE, named=False) == Verdict("maybe", None)
-    assert judge(True, Signals(0.9, 0.1), None, named=False) == Verdict("maybe", None)
+    assert judge(True, seen(0.9, 0.1), None, named=False) == Verdict("maybe", None)
 
 
-# --- fitting -------------------------------------------------------------------------------------
+# --- measured on the base ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("middles", [((0.90, 0.05), (0.85, 0.03)), ((0.93, 0.08), (0.88, 0.02))], ids=["en", "zh"])
-def test_a_fitted_curve_tells_answered_from_unanswerable(middles: Sequence[tuple[float, float]]) -> None:
-    curve = fit(drawn(100, *middles[0], seed=1), drawn(100, *middles[1], seed=2))
+def score(top: float) -> float:
+    """What `SIMPLE` makes of a top cosine."""
+    return 2 * (top - 0.8) / 0.1
+
+
+def probability(top: float, middle: float) -> float:
+    return 1 / (1 + math.exp(-(score(top) - middle + math.log(3))))
+
+
+def test_a_base_that_says_nothing_of_itself_has_the_curve_of_the_prior() -> None:
+    curve = fit([], SIMPLE, "model:1f2e")
     assert curve is not None
-    present = [curve.probability(one) for one in drawn(200, *middles[0], seed=3)]
-    absent = [curve.probability(one) for one in drawn(200, *middles[1], seed=4)]
-    right = sum(p > 0.5 for p in present) + sum(p < 0.5 for p in absent)
-    assert right / 400 > 0.85
-    assert 0.7 < np.mean(present) < 1
-    assert 0 < np.mean(absent) < 0.3
+    assert (curve.samples, curve.errors) == (0, None)
+    for top in (0.7, 0.85, 0.9):
+        assert curve.probability(seen(top)) == pytest.approx(probability(top, SIMPLE.middle))
+    assert curve.probability(seen(0.85, words=15.0)) == pytest.approx(probability(0.9, SIMPLE.middle))
 
 
-def test_a_fitted_curve_is_the_best_of_its_kind() -> None:
-    """No curve near it has a smaller loss: the penalised, class-balanced log loss, written out here."""
-    present, absent = drawn(60, 0.88, 0.05, seed=1), drawn(25, 0.86, 0.04, seed=2)
-    curve = fit(present, absent)
+def test_found_begins_halfway_between_there_and_gone_held_to_the_prior() -> None:
+    curve = fit(asked(40, 0.95, 0.85, spread=0.0), SIMPLE, "model:1f2e")
     assert curve is not None
-    raw = np.array([(one.top, one.lift) for one in (*present, *absent)])
-    centre, spread = raw.mean(axis=0), raw.std(axis=0)
-    count = len(raw)
-
-    def loss(top: float, lift: float, offset: float) -> float:
-        x = np.array([top * one.top + lift * one.lift + offset for one in (*present, *absent)])
-        sides = np.log1p(np.exp(-x[:60])).mean() + np.log1p(np.exp(x[60:])).mean()
-        beta = np.array([top * spread[0], lift * spread[1], offset + top * centre[0] + lift * centre[1]])
-        return float(sides / 2 * count + RIDGE / 2 * (beta @ beta))
-
-    least = loss(curve.top, curve.lift, curve.offset)
-    for change in (-0.1, 0.1):
-        assert loss(curve.top + change, curve.lift, curve.offset - change * centre[0]) > least
-        assert loss(curve.top, curve.lift + change, curve.offset - change * centre[1]) > least
-        assert loss(curve.top, curve.lift, curve.offset + change) > least
+    halfway = score(0.90) - SIMPLE.easier["question"]
+    middle = (TRUST * SIMPLE.middle + 40 * halfway) / (TRUST + 40)
+    assert curve.samples == 40
+    for top in (0.8, 0.88, 0.95):
+        assert curve.probability(seen(top)) == pytest.approx(probability(top, middle))
 
 
-def test_both_sorts_count_alike_however_many_there_are_of_each() -> None:
-    present, absent = drawn(30, 0.90, 0.05, seed=1), drawn(30, 0.85, 0.03, seed=2)
-    even, uneven = fit(present, absent), fit(present, absent * 10)
-    assert even is not None
-    assert uneven is not None
-    for one in (*present, *absent):
-        assert uneven.probability(one) == pytest.approx(even.probability(one), abs=0.02)
+def test_a_base_whose_cosines_all_lie_higher_begins_higher() -> None:
+    low, high = (fit(asked(100, top + 0.03, top, spread=0.01), SIMPLE, "model:1") for top in (0.80, 0.90))
+    assert low is not None
+    assert high is not None
+    assert low.probability(seen(0.86)) == pytest.approx(0.90, abs=0.02)
+    assert high.probability(seen(0.86)) == pytest.approx(0.62, abs=0.03)
 
 
-def test_signals_that_say_nothing_give_one_half() -> None:
-    same = drawn(50, 0.88, 0.05, seed=1)
-    curve = fit(same, same)
+def test_few_questions_move_the_curve_less_than_many() -> None:
+    few, many = (fit(asked(count, 0.99, 0.95), SIMPLE, "model:1") for count in (5, 200))
+    prior = fit([], SIMPLE, "model:1")
+    assert few is not None
+    assert many is not None
+    assert prior is not None
+    assert prior.offset > few.offset > many.offset
+
+
+def test_titles_count_only_where_questions_are_few_and_are_known_to_be_easier() -> None:
+    questions, titles = asked(MIN_SAMPLES, 0.95, 0.85, spread=0.0), asked(30, 0.99, 0.95, "title", spread=0.0)
+    both = fit(questions + titles, SIMPLE, "model:1")
+    assert both == fit(questions, SIMPLE, "model:1")
+    few = fit(questions[:-1] + titles, SIMPLE, "model:1")
+    assert few is not None
+    assert few.samples == MIN_SAMPLES - 1 + 30
+    alone = fit(titles, SIMPLE, "model:1")
+    assert alone is not None
+    middle = (TRUST * SIMPLE.middle + 30 * (score(0.97) - 1.0)) / (TRUST + 30)
+    assert alone.probability(seen(0.9)) == pytest.approx(probability(0.9, middle))
+
+
+def test_an_article_that_nothing_else_stands_for_is_no_evidence() -> None:
+    lonely = [Trial(f"a{n}", "title", None, seen(0.8)) for n in range(30)]
+    last = [Trial(f"b{n}", "title", seen(0.9), None) for n in range(30)]
+    curve = fit(lonely + last, SIMPLE, "model:1")
     assert curve is not None
-    assert [curve.probability(one) for one in same] == pytest.approx([0.5] * 50, abs=1e-6)
+    assert (curve.samples, curve.errors) == (0, None)
 
 
-def test_signals_that_never_vary_give_one_half_and_no_error() -> None:
-    curve = fit([Signals(0.9, 0.0)] * 30, [Signals(0.9, 0.0)] * 30)
+def test_another_models_signals_are_brought_to_the_scale_of_the_prior() -> None:
+    """Cosines around 0 that differ by .2 then say as much as E5's around .9."""
+    curve = fit(asked(100, 0.3, 0.1, spread=0.05), SIMPLE, "another:77")
     assert curve is not None
-    assert curve.probability(Signals(0.9, 0.0)) == pytest.approx(0.5)
+    there = [curve.probability(one.there) for one in asked(50, 0.3, 0.1, spread=0.05, seed=2) if one.there]
+    gone = [curve.probability(one.gone) for one in asked(50, 0.3, 0.1, spread=0.05, seed=2) if one.gone]
+    assert np.mean(there) > 0.85
+    assert np.mean(gone) < 0.45
+    assert curve.probability(seen(0.2)) == pytest.approx(0.75, abs=0.05)
 
 
-def test_sorts_that_never_overlap_give_finite_slopes() -> None:
-    curve = fit(drawn(30, 0.95, 0.10, 1, spread=0.001), drawn(30, 0.80, 0.01, 2, spread=0.001))
+def test_another_model_on_a_base_that_says_too_little_has_no_curve() -> None:
+    assert fit(asked(MIN_SAMPLES - 1, 0.3, 0.1), SIMPLE, "another:77") is None
+    assert fit([], SIMPLE, "another:77") is None
+
+
+def test_signals_that_never_vary_give_finite_curves() -> None:
+    same = [Trial(f"a{n}", "question", seen(0.9), seen(0.9)) for n in range(30)]
+    for model in ("model:1", "another:77"):
+        curve = fit(same, SIMPLE, model)
+        assert curve is not None
+        assert math.isfinite(curve.offset)
+        assert all(math.isfinite(weight) for weight in curve.weights.values())
+        assert 0 < curve.probability(seen(0.9)) < 1
+
+
+# --- how often it is wrong -----------------------------------------------------------------------
+
+
+def test_a_base_whose_answers_stand_apart_is_never_wrong() -> None:
+    curve = fit(asked(100, 0.99, 0.70, spread=0.005), SIMPLE, "model:1")
     assert curve is not None
-    assert all(math.isfinite(value) for value in (curve.top, curve.lift, curve.offset))
-    assert curve.probability(Signals(0.95, 0.10)) > 0.99
-    assert curve.probability(Signals(0.80, 0.01)) < 0.01
+    assert curve.errors is not None
+    assert (curve.errors.missing, curve.errors.found) == (0.0, 0.0)
+    assert curve.errors.ece < 0.1
 
 
-def test_a_curve_knows_how_many_questions_it_was_measured_on() -> None:
-    curve = fit(drawn(40, 0.9, 0.05, 1), drawn(25, 0.85, 0.03, 2))
+def test_a_base_whose_answers_cannot_be_told_apart_says_how_wrong_it_is() -> None:
+    curve = fit(asked(200, 0.90, 0.90), SIMPLE, "model:1")
     assert curve is not None
-    assert curve.samples == 25
+    assert curve.errors is not None
+    assert curve.errors.found > 0.5  # three of four questions have an answer, and nothing speaks against it here
+    assert 0 <= curve.errors.missing < 0.2
+    assert 0 <= curve.errors.ece < 0.15
 
 
-@pytest.mark.parametrize(("present", "absent"), [(MIN_SAMPLES - 1, 100), (100, MIN_SAMPLES - 1), (0, 0)])
-def test_too_few_questions_of_either_sort_give_no_curve(present: int, absent: int) -> None:
-    assert fit(drawn(present, 0.9, 0.05, 1), drawn(absent, 0.85, 0.03, 2)) is None
-    assert fit(drawn(MIN_SAMPLES, 0.9, 0.05, 1), drawn(MIN_SAMPLES, 0.85, 0.03, 2)) is not None
+def test_too_few_questions_tell_no_error() -> None:
+    curve = fit(asked(MIN_SAMPLES - 1, 0.95, 0.85), SIMPLE, "model:1")
+    assert curve is not None
+    assert curve.errors is None
+
+
+def test_probabilities_that_come_true_have_no_calibration_error() -> None:
+    said = np.repeat([0.15, 0.55, 0.95], 20)
+    true = np.concatenate([np.arange(20) < 20 * one for one in (0.15, 0.55, 0.95)])
+    assert calibration_error(said, true) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "true", "error"),
+    [
+        ([0.9, 0.9, 0.9, 0.9], [True, True, False, False], 0.4),
+        ([1.0, 0.0], [False, True], 1.0),
+        ([0.25, 0.25, 0.75, 0.75], [False, False, True, True], 0.25),
+        ([], [], 0.0),
+    ],
+)
+def test_the_calibration_error_is_the_mean_distance_from_what_came_true(
+    said: Sequence[float], true: Sequence[bool], error: float
+) -> None:
+    assert calibration_error(np.array(said), np.array(true, bool)) == pytest.approx(error)
+
+
+def test_the_calibration_error_counts_by_weight() -> None:
+    said, true = np.array([0.05, 0.95]), np.array([True, True])
+    assert calibration_error(said, true, np.array([3.0, 1.0])) == pytest.approx((3 * 0.95 + 0.05) / 4)
+
+
+# --- kept and published --------------------------------------------------------------------------
+
+
+def test_a_curve_comes_back_from_json_as_it_was() -> None:
+    for curve in (fit(asked(60, 0.95, 0.85), SIMPLE, "model:1"), CURVE):
+        assert curve is not None
+        assert Curve.from_tree(json.loads(json.dumps(asdict(curve)))) == curve
+
+
+def test_the_prior_is_the_one_that_was_fitted_and_published() -> None:
+    tree = json.loads((ROOT / "benchmarks" / "results" / "verdict-fit.json").read_text("utf-8"))
+    assert asdict(PRIOR) == tree["all"]["prior"]
+    assert all(weight >= 0 for weight in PRIOR.weights.values())

@@ -25,7 +25,8 @@ from kb import text
 from kb.content import articles
 from kb.errors import ArticleError, SettingError
 from kb.finding.chunks import ANSWERS, ASKS, cut, embedded
-from kb.finding.search import Vector
+from kb.finding.search import Vector, search
+from kb.finding.verdict import MIN_ARTICLES, PRIOR, Verdict
 from kb.i18n import explain
 from tests.fake_encoder import HashEncoder
 from tests.small_base import ALL, NOON, SmallBase, markdown, scope
@@ -492,9 +493,90 @@ def test_the_verdict_is_measured_in_each_language_that_has_questions_enough(tmp_
     assert calibrate(opened.engine, base.encoder, NOON) == opened.manifest.calibration
 
 
-def test_a_language_with_too_few_questions_has_no_curve(base: SmallBase) -> None:
+def test_an_unknown_model_on_a_language_with_too_few_questions_has_no_curve(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    write_many(base)
+    for path in (base.folder / "troubleshooting").glob("*-zh.md"):
+        if not path.stem.startswith("v0"):
+            path.unlink()
     base.build()
-    assert base.open().manifest.calibration == {}
+    assert set(base.open().manifest.calibration) == {"en"}
+
+
+class Packaged(HashEncoder):
+    """By its name the model whose cosines the prior was fitted on."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{PRIOR.model}:0123456789abcdef")
+
+
+def test_the_packaged_models_curve_needs_no_question_of_the_base(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path, Packaged())
+    for number in range(MIN_ARTICLES):
+        base.write(f"only-{number}", "Wheel" if number % 2 else "Battery", body=f"Order {number} is on its way.")
+    base.build()
+    assert {language: curve.samples for language, curve in base.open().manifest.calibration.items()} == {
+        "zh": 0,
+        "en": MIN_ARTICLES,
+    }
+
+
+def test_three_articles_are_too_few_to_say_more_than_maybe(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path, Packaged())
+    for part in PARTS[:3]:
+        base.write(part.replace(" ", "-"), f"The {part}", questions=[f"My {part} broke"], body=f"Take the {part} out.")
+    base.build()
+    opened = base.open()
+    assert opened.manifest.calibration == {}
+    for question in (f"My {PARTS[0]} broke today", "How is the weather", "边刷坏了"):
+        found = search(question, ALL, index=opened.engine, encoder=base.encoder, catalogue={})
+        assert found.verdict == Verdict("maybe", None)
+
+
+def test_the_curve_is_measured_again_when_the_base_changes(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    write_many(base)
+    base.build()
+    before = base.open().manifest.calibration
+    for number in range(40):
+        base.write(f"near-{number}", f"Question {number}", questions=[f"Question {number} of {number}"])
+    base.build(full=True)
+    after = base.open().manifest.calibration
+    assert after["en"].samples == before["en"].samples + 40
+    assert after["en"].offset != before["en"].offset
+    assert after["zh"].samples == before["zh"].samples
+
+
+def test_the_curve_is_measured_again_when_the_model_changes(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    write_many(base)
+    base.build()
+    before = base.open().manifest.calibration
+    base.encoder = HashEncoder("other", 64)
+    base.build()
+    after = base.open().manifest.calibration
+    assert after["en"].weights != before["en"].weights
+
+
+def test_the_errors_of_the_curve_are_published_with_it(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    write_many(base)
+    base.build()
+    for curve in base.open().manifest.calibration.values():
+        assert curve.errors is not None
+        assert all(0 <= share <= 1 for share in (curve.errors.missing, curve.errors.found, curve.errors.ece))
+
+
+def test_curves_of_an_older_program_are_left_out(base: SmallBase) -> None:
+    name = base.build().generation
+    path = base.index / "generations" / name / "manifest.json"
+    tree = json.loads(path.read_text("utf-8"))
+    tree["calibration"] = {"en": {"top": 2.0, "lift": 1.0, "offset": -1.0, "samples": 50}}
+    del tree["verdict_version"]
+    path.write_text(json.dumps(tree), "utf-8")
+    stale = generation.read_manifest(base.index, name)
+    assert stale.calibration == {}
+    assert not stale.fits(stale.model, stale.tokens)
 
 
 def test_a_delta_keeps_the_curves_of_its_base(tmp_path: Path) -> None:

@@ -1,0 +1,382 @@
+"""Does it know what it does not know: the verdict beside the top cosine and beside a constant.
+
+    python benchmarks/verdict.py DATA_DIR [--json OUT] [--limit N]
+
+A set becomes a base, built by the product itself, and questions of which it is known whether the base answers them:
+
+    labels    queries that carry "answerable": false are the gaps; intents.jsonl with the intent `OOS`: those are
+    removal   elsewhere one document in five (md5(id) mod 5 = 0) is deleted; a question that lost all its gold is a
+              gap, one that kept any of it is answerable. Without documents, intents are deleted the same way.
+
+An intent is an article, its training questions are the article's `questions`; its test questions are asked.
+Where gaps are of several sorts, the figures are over those nearest to the base (`in-domain`), the others apart.
+
+    firstcall      the probability of the product's own search: weights fitted without this set and its relatives
+                   (benchmarks/fit_verdict.py), the rest measured on the base itself as every build does
+    top_cosine     the best cosine of any chunk by the same model, made a probability by the same other sets
+    fixed_constant the share of answerable questions of those sets, whatever is asked
+
+    auroc          that an answerable question is believed more than a gap; .5 is chance
+    false_missing  share of the answerable called "not in the base" where 90 % of the gaps are
+    ece            expected calibration error of the probability, ten bins
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: import the project, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import bench
+from benchmarks.bench import Progress
+from benchmarks.retrieval import WORK, article, everything
+from indexer import generation
+from indexer.build import build
+from indexer.calibrate import calibrate
+from indexer.encoder import SentenceEncoder
+from indexer.engine import Engine
+from indexer.vectors import VectorCache
+from kb import text
+from kb.config import settings
+from kb.errors import QuestionError
+from kb.finding import verdict
+from kb.finding.chunks import ANSWERS, ASKS
+from kb.finding.search import Vector, search
+from kb.finding.verdict import Curve, Prior, calibration_error
+
+FIT = bench.RESULTS / "verdict-fit.json"
+OUT_OF_SCOPE = "OOS"
+NEAR, FAR = "in-domain", "far"
+CAUGHT = 0.9  # share of the gaps that have to be called missing
+RESAMPLES = 2_000
+
+Numbers = NDArray[np.float64]
+Labels = NDArray[np.bool_]
+
+
+# --- a set as an exam ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One labelled question. `cluster` is the document it stands or falls with; `sort` of a gap is NEAR or FAR."""
+
+    text: str
+    answerable: bool
+    cluster: str
+    sort: str = NEAR
+
+
+@dataclass(frozen=True)
+class Exam:
+    """A base as article files by id, and questions of which it is known whether it answers them.
+
+    partly: answerable questions that lost some of their gold and kept some
+    """
+
+    name: str
+    protocol: str
+    files: Mapping[str, str]
+    asked: tuple[Asked, ...]
+    partly: int = 0
+
+    def sampled(self, limit: int) -> Exam:
+        """The same base with at most `limit` questions, drawn by a fixed seed and kept in their order."""
+        drawn = np.random.default_rng(bench.SEED).permutation(len(self.asked))[:limit]
+        return replace(self, asked=tuple(self.asked[i] for i in sorted(drawn.tolist())))
+
+
+def is_exam(folder: Path) -> bool:
+    """Whether a folder holds what `read_exam` needs."""
+    return bench.is_labelled_set(folder) or (folder / "intents.jsonl").is_file()
+
+
+def read_exam(folder: Path, documents: int | None = None) -> Exam:
+    """The exam a set makes; at most `documents` documents beside the gold ones."""
+    return _of_documents(folder, documents) if bench.is_labelled_set(folder) else _of_intents(folder)
+
+
+def removed(id: str) -> bool:
+    """Whether the removal protocol takes this document out: one in five, by its id alone."""
+    return int(hashlib.md5(id.encode(), usedforsecurity=False).hexdigest(), 16) % 5 == 0
+
+
+def _of_documents(folder: Path, documents: int | None) -> Exam:
+    data = bench.read_set(folder)
+    if documents:
+        data = data.shortened(documents)
+    rows = {str(row["id"]): row for row in bench.json_lines(folder / "queries.jsonl")}
+    labelled = [id for id, row in rows.items() if row.get("answerable") is False]
+    gone = set() if labelled else {one.id for one in data.documents if removed(one.id)}
+    kept = [one for one in data.documents if one.id not in gone]
+    asked = [
+        Asked(one.text, bool(grades.keys() - gone), bench.cluster(grades))
+        for one in data.questions
+        for grades in [data.gold[one.id]]
+    ]
+    asked += [Asked(rows[id]["text"], False, f"gap {id}") for id in labelled]
+    partly = sum(bool(grades.keys() & gone) and bool(grades.keys() - gone) for grades in data.gold.values())
+    files = {id: article(one, id) for id, one in ((f"d{number:06}", one) for number, one in enumerate(kept, 1))}
+    return Exam(data.name, "labels" if labelled else "removal", files, tuple(asked), partly)
+
+
+def _of_intents(folder: Path) -> Exam:
+    rows = bench.json_lines(folder / "intents.jsonl")
+    labelled = any(row["intent"] == OUT_OF_SCOPE for row in rows)
+
+    def is_gap(row: Mapping[str, Any]) -> bool:
+        return row["intent"] == OUT_OF_SCOPE if labelled else removed(row["intent"])
+
+    taught: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row["split"] == "train" and not is_gap(row):
+            taught[row["intent"]].append(text.clean(row["text"]))
+    ids = {intent: f"d{number:06}" for number, intent in enumerate(sorted(taught), 1)}
+    files = {id: _intent(id, intent, taught[intent]) for intent, id in ids.items()}
+    nearest = any(row.get("original_intent") for row in rows if is_gap(row))
+    asked = []
+    for row in rows:
+        if row["split"] == "test":
+            intent = row.get("original_intent") or (row["id"] if labelled and is_gap(row) else row["intent"])
+            far = is_gap(row) and nearest and not row.get("original_intent")
+            asked.append(Asked(row["text"], not is_gap(row), intent, FAR if far else NEAR))
+    return Exam(folder.resolve().name, "labels" if labelled else "removal", files, tuple(asked))
+
+
+def _intent(id: str, intent: str, questions: Sequence[str]) -> str:
+    """An intent as an article's file: its name, its questions and no body."""
+    front = {
+        "id": id,
+        "title": json.dumps(intent.replace("_", " "), ensure_ascii=False),
+        "lang": "zh-CN" if text.language(questions[0]) == "zh" else "en",
+        "questions": json.dumps(list(dict.fromkeys(questions)), ensure_ascii=False),
+        "state": "validated",
+        "audience": "external",
+        "governance": "experience",
+    }
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in front.items()) + "---\n"
+
+
+# --- through the product -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def published(exam: Exam, encoder: SentenceEncoder, cache: VectorCache) -> Iterator[Engine]:
+    """The exam's base, built and opened by the product itself; gone again afterwards."""
+    with tempfile.TemporaryDirectory(prefix="firstcall-bench-") as scratch:
+        folder, index = Path(scratch, "articles"), Path(scratch, "index")
+        folder.mkdir()
+        for id, source in exam.files.items():
+            (folder / f"{id}.md").write_bytes(source.encode("utf-8", "surrogatepass"))
+        build(folder, index, encoder, cache, at=datetime.now(UTC), progress=Progress(f"{exam.name}: texts embedded"))
+        yield generation.open_current(index).engine
+
+
+def believed(question: str, vector: Vector, engine: Engine, encoder: SentenceEncoder, unknown: float) -> float:
+    """The probability that the product's search gives; `unknown` where it only says "maybe", 0 for nothing found."""
+    try:
+        found = search(
+            question,
+            everything(),
+            index=engine,
+            encoder=encoder,
+            catalogue={},
+            vector=vector,
+            limit=1,
+            fold_twins=False,
+        ).verdict
+    except QuestionError:
+        return 0.0
+    return found.probability if found.probability is not None else unknown if found.name == "maybe" else 0.0
+
+
+def top_cosine(vector: Vector, engine: Engine) -> float:
+    """The best cosine of any chunk."""
+    scope = everything()
+    return max((hit.score for kinds in (ASKS, ANSWERS) for hit in engine.dense(vector, scope, 1, kinds)), default=-1.0)
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+def auroc(beliefs: Numbers, labels: Labels, weights: Numbers | None = None) -> float:
+    """Share of the pairs of an answerable question and a gap that are in the right order, ties half. All (n,)."""
+    weights = np.ones(len(labels)) if weights is None else weights
+    _, group = np.unique(beliefs, return_inverse=True)
+    there, gone = np.bincount(group, weights * labels), np.bincount(group, weights * ~labels)
+    below = np.cumsum(gone) - gone
+    return float((there * (below + gone / 2)).sum() / (there.sum() * gone.sum()))
+
+
+def false_missing(beliefs: Numbers, labels: Labels) -> float:
+    """Share of the answerable believed no more than the gap at `CAUGHT` of the gaps, those believed alike in part."""
+    gaps = np.sort(beliefs[~labels])
+    bar = gaps[max(0, int(np.ceil(CAUGHT * len(gaps))) - 1)]
+    below, level = float((gaps < bar).sum()), float((gaps == bar).sum())
+    part = (CAUGHT * len(gaps) - below) / level  # of those at the bar, so many are needed
+    return float(np.mean(beliefs[labels] < bar) + min(1.0, max(0.0, part)) * np.mean(beliefs[labels] == bar))
+
+
+def figures(beliefs: Numbers, labels: Labels) -> dict[str, float]:
+    """`auroc`, `false_missing` and `ece`."""
+    return {
+        "auroc": round(auroc(beliefs, labels), 4),
+        "false_missing": round(false_missing(beliefs, labels), 4),
+        "ece": round(calibration_error(beliefs, labels), 4),
+    }
+
+
+def versus(ours: Numbers, theirs: Numbers, labels: Labels, clusters: Sequence[str]) -> dict[str, Any]:
+    """How far our AUROC is ahead, with the 95 % interval of a bootstrap over documents."""
+    _, member = np.unique(clusters, return_inverse=True)
+    chance = np.random.default_rng(bench.SEED)
+    count = int(member.max()) + 1
+    drawn = []
+    for _ in range(RESAMPLES):
+        weights = np.bincount(chance.integers(count, size=count), minlength=count)[member].astype(float)
+        if weights[labels].any() and weights[~labels].any():
+            drawn.append(auroc(ours, labels, weights) - auroc(theirs, labels, weights))
+    low, high = np.percentile(drawn, (2.5, 97.5)).tolist()
+    d = bench.Difference(auroc(ours, labels) - auroc(theirs, labels), low, high)
+    return {"auroc": round(d.mean, 4), "low": round(low, 4), "high": round(high, 4), "verdict": d.verdict}
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A prior, the curve of the top cosine alone (slope, offset), and the sets they were fitted on."""
+
+    prior: Prior
+    top: tuple[float, float]
+    fitted_on: tuple[str, ...]
+
+
+def fitted(name: str, fit: Path = FIT) -> Fitted:
+    """What to report a set with: fitted without it and its relatives where it was fitted on, else on all."""
+    tree = json.loads(fit.read_text("utf-8"))
+    one = next((row for row in tree["without"].values() if name in row["left_out"]), tree["all"])
+    return Fitted(Prior(**one["prior"]), tuple(one["top_cosine"]), tuple(one["fitted_on"]))
+
+
+def measure(folder: Path, limit: int | None) -> dict[str, Any]:
+    """The whole result of one set, as it is published."""
+    exam = read_exam(folder)
+    exam = exam.sampled(limit) if limit else exam
+    using = fitted(exam.name)
+    encoder = SentenceEncoder(settings())
+    with closing(VectorCache(WORK / "vectors.sqlite")) as cache, published(exam, encoder, cache) as engine:
+        engine.calibration = calibrate(engine, encoder, datetime.now(UTC), using.prior)
+        vectors = encoder.queries([text.clean(one.text) for one in exam.asked])
+        progress = Progress(f"{exam.name}: questions")
+        ours, top = [], []
+        for one, vector in zip(exam.asked, vectors, strict=True):
+            ours.append(believed(one.text, vector, engine, encoder, using.prior.answerable))
+            top.append(top_cosine(vector, engine))
+            progress(len(ours), len(exam.asked))
+        curves = engine.calibration
+    slope, offset = using.top
+    systems = {
+        "firstcall": np.array(ours),
+        "top_cosine": 1 / (1 + np.exp(-(slope * np.array(top) + offset))),
+        "fixed_constant": np.full(len(top), using.prior.answerable),
+    }
+    return _result(exam, systems, using, curves)
+
+
+def _result(exam: Exam, systems: Mapping[str, Numbers], using: Fitted, curves: Mapping[str, Curve]) -> dict[str, Any]:
+    labels = np.array([one.answerable for one in exam.asked], bool)
+    clusters = np.array([one.cluster for one in exam.asked])
+    sorts = np.array([one.sort for one in exam.asked])
+    near = labels | (sorts == NEAR)
+    told = {name: figures(beliefs[near], labels[near]) for name, beliefs in systems.items()}
+    if (~near).any():
+        far = labels | (sorts == FAR)
+        for name, beliefs in systems.items():
+            told[name]["auroc_far"] = round(auroc(beliefs[far], labels[far]), 4)
+    ours = systems["firstcall"][near]
+    return bench.result(
+        "verdict",
+        exam.name,
+        told,
+        using.fitted_on,
+        versus={
+            name: versus(ours, systems[name][near], labels[near], clusters[near].tolist())
+            for name in ("top_cosine", "fixed_constant")
+        },
+        protocol=exam.protocol,
+        documents=len(exam.files),
+        questions=int(near.sum()),
+        answerable=int(labels.sum()),
+        gaps=int((near & ~labels).sum()),
+        partly=exam.partly,
+        said={
+            sort: dict(Counter(verdict.name_of(p) for p in ours[labels[near] == answer].tolist()))
+            for sort, answer in (("answerable", True), ("gaps", False))
+        },
+        measured={
+            language: {"samples": curve.samples, "offset": round(curve.offset, 3)} for language, curve in curves.items()
+        },
+    )
+
+
+def report(found: Mapping[str, Any]) -> str:
+    """A result as a person reads it."""
+    names = ("auroc", "false_missing", "ece", "auroc_far")
+    rows = []
+    for system, one in found["systems"].items():
+        told = found["versus"].get(system)
+        ahead = f"{told['verdict']} {told['auroc']:+.4f} ({told['low']:+.4f} … {told['high']:+.4f})" if told else ""
+        rows.append([system, *(f"{one[name]:.4f}" if name in one else "" for name in names), ahead])
+    head = (
+        f"{found['data']} by {found['protocol']}: {found['documents']} articles, "
+        f"{found['answerable']} answerable, {found['gaps']} gaps; said {found['said']}"
+    )
+    return f"{head}\n{bench.table(['system', *names, 'firstcall is'], rows)}"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python benchmarks/verdict.py", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="a labelled set, or a set of intents")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N questions, by a fixed seed")
+    given = parser.parse_args()
+    if not is_exam(given.folder):
+        parser.error(f"{given.folder} has neither {', '.join(bench.FILES)} nor intents.jsonl")
+    return given
+
+
+def main() -> int:
+    bench.commit()
+    given = arguments()
+    try:
+        found = measure(given.folder, given.limit)
+    except KeyboardInterrupt:
+        print("interrupted: nothing written", file=sys.stderr)
+        return 130
+    if given.json:
+        bench.write_json(given.json, found)
+    print(report(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
