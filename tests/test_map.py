@@ -141,6 +141,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.article",
         "kb.doors.ui.notices",
         "kb.doors.ui.workbench",
+        "kb.doors.ui.trust",
     ),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "ui pages": (

@@ -30,7 +30,7 @@ MISSING_BELOW = 1 / 4
 
 MIN_SAMPLES = 20  # own questions of a language from which on titles, which are easier, are left out
 MIN_ARTICLES = 10  # below, a list has no middle to stand out from: always "maybe"
-TRUST = 20.0  # own questions that count as much as the prior
+TRUST = 50.0  # own texts that count as much as the prior: they are not callers' questions
 FOLDS = 5
 BINS = 10  # of the calibration error
 DEEP = 20  # how far down the list the margin is taken

@@ -18,10 +18,11 @@ from kb.content.versions import short_diff
 from kb.db import Connection
 from kb.doors.ui.frame import me, moment, open_article, safe_markdown, t, told
 from kb.doors.ui.notices import notice
+from kb.doors.ui.trust import trust
 from kb.doors.wiring import Desk, Served, desk
 from kb.gaps import gap
 from kb.gaps.gap import Gap, Report
-from kb.people.users import User
+from kb.people.users import Action, User, may
 
 Do = Callable[[Connection, User, str, datetime], None]  # room functions: what, by whom, to which, when
 Undo = Callable[[Connection, User, str], None]
@@ -50,6 +51,8 @@ def page() -> None:
         with right:
             _answered(here, answered)
             _changed(here, served, changed, now)
+            if may(by, Action.SEE_INSIGHTS):
+                trust(served.opened.manifest.calibration)
 
 
 def _done() -> None:

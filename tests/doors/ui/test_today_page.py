@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,3 +167,31 @@ def test_a_database_that_fails_is_told_in_one_sentence(look: Look, desk: Desk) -
         connection.execute(sa.text("DROP TABLE bulletin_seen"))
     app = look("today", MAY, "zh")
     assert [one.value.startswith("数据库无法使用") for one in app.error] == [True]
+
+
+# --- how far the verdict can be believed ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("hl", "title"), [("zh", "“找到了”有多可信"), ("en", 'How sure "found" is')])
+def test_a_supervisor_sees_how_often_the_verdict_is_wrong_and_an_agent_does_not(
+    look: Look, desk: Desk, hl: str, title: str
+) -> None:
+    assert desk.served
+    curve = desk.served.opened.manifest.calibration["en"]
+    assert curve.errors
+    shown = "\n".join(texts(look("today", SUE, hl)))
+    assert title in shown
+    assert f"{curve.samples} " in shown
+    assert f"{curve.errors.missing:.0%}" in shown
+    assert f"{curve.errors.found:.0%}" in shown
+    assert title not in "\n".join(texts(look("today", MAY, hl)))
+
+
+def test_a_base_too_small_to_measure_says_so(look: Look, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert desk.served
+    small = replace(desk.served.opened.manifest, calibration={})
+    served = replace(desk.served, opened=replace(desk.served.opened, manifest=small))
+    monkeypatch.setattr(Desk, "served", served)
+    shown = "\n".join(texts(look("today", SUE)))
+    assert "Chinese: too few questions and titles to measure it." in shown
+    assert "English: too few questions and titles to measure it." in shown
