@@ -141,7 +141,7 @@ def test_more_of_a_signal_never_makes_an_answer_less_likely(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("probability", "name"),
-    [(0.999, "found"), (0.667, "found"), (0.666, "maybe"), (0.5, "maybe"), (0.251, "maybe"), (0.249, "missing")],
+    [(0.999, "found"), (0.901, "found"), (0.899, "maybe"), (0.5, "maybe"), (0.334, "maybe"), (0.332, "missing")],
 )
 def test_the_name_follows_the_probability(probability: float, name: str) -> None:
     flat = Curve(dict.fromkeys(SIGNALS, 0.0), offset=math.log(probability / (1 - probability)), samples=50)
@@ -150,9 +150,10 @@ def test_the_name_follows_the_probability(probability: float, name: str) -> None
     assert told.probability == pytest.approx(probability)
 
 
-def test_the_thresholds_are_in_the_order_of_their_names_and_a_wrong_missing_costs_more_than_a_wrong_found() -> None:
+def test_the_thresholds_are_in_the_order_of_their_names_and_what_is_wrong_costs_more_than_a_maybe() -> None:
     assert 0 < MISSING_BELOW < FOUND_FROM < 1
-    assert 1 / MISSING_BELOW > 1 / (1 - FOUND_FROM)
+    assert 1 / MISSING_BELOW > 1
+    assert 1 / (1 - FOUND_FROM) > 1 / MISSING_BELOW  # read to a customer unchecked
 
 
 def test_an_article_asked_for_by_its_name_is_found_whatever_the_signals_say() -> None:
@@ -205,7 +206,7 @@ def test_a_base_whose_cosines_all_lie_higher_begins_higher() -> None:
     assert low is not None
     assert high is not None
     assert low.probability(seen(0.86)) == pytest.approx(0.90, abs=0.02)
-    assert high.probability(seen(0.86)) == pytest.approx(0.62, abs=0.03)
+    assert high.probability(seen(0.86)) == pytest.approx(0.68, abs=0.03)
 
 
 def test_few_questions_move_the_curve_less_than_many() -> None:
@@ -279,7 +280,7 @@ def test_a_base_whose_answers_cannot_be_told_apart_says_how_wrong_it_is() -> Non
     curve = fit(asked(200, 0.90, 0.90), SIMPLE, "model:1")
     assert curve is not None
     assert curve.errors is not None
-    assert curve.errors.found > 0.5  # three of four questions have an answer, and nothing speaks against it here
+    assert 0 <= curve.errors.found < 0.3  # three of four questions have an answer: nothing speaks for either
     assert 0 <= curve.errors.missing < 0.2
     assert 0 <= curve.errors.ece < 0.15
 
