@@ -42,7 +42,7 @@ from indexer.encoder import SentenceEncoder
 from indexer.vectors import VectorCache
 from kb import text
 from kb.config import settings
-from kb.finding.search import WEIGHTS, fuse, lists_of, signals_of
+from kb.finding.search import lists_of, signals_of
 from kb.finding.verdict import SIGNALS, Prior, Trial
 
 MAX_QUESTIONS = 1_500  # of a set
@@ -82,9 +82,7 @@ def collect(folder: Path, encoder: SentenceEncoder, cache: VectorCache) -> list[
         progress = Progress(f"{exam.name}: questions")
         rows, top, known = [], [], []
         for place, (question, vector) in enumerate(zip(asked, encoder.queries(asked), strict=True)):
-            lists = lists_of(question, vector, everything(), engine)
-            fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, WEIGHTS)
-            found = signals_of(lists, fused, engine)
+            found = signals_of(lists_of(question, vector, everything(), engine), engine)
             if found:
                 rows.append(found.vector())
                 top.append(top_cosine(vector, engine))

@@ -19,13 +19,11 @@ from kb.finding.chunks import ANSWERS, ASKS, Chunk
 from kb.finding.search import (
     CHUNK_DEPTH,
     DEPTH,
-    WEIGHTS,
     Encoder,
     Place,
     Ranked,
     Vector,
     by_article,
-    fuse,
     signals_of,
     stand_in,
 )
@@ -87,8 +85,7 @@ def _trial(engine: Engine, scope: Scope, one: Article, chunk: Chunk, question: s
 def _signals(hits: Mapping[str, Sequence[Ranked]], engine: Engine) -> Signals | None:
     lists: dict[str, Mapping[str, Place]] = {name: by_article(some) for name, some in hits.items()}
     lists["asks"] = stand_in(lists["asks"], lists["answers"], engine)
-    fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, WEIGHTS)
-    return signals_of(lists, fused, engine)
+    return signals_of(lists, engine)
 
 
 def _all(everything: Sequence[articles.Article], at: datetime) -> Scope:
