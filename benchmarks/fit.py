@@ -1,4 +1,4 @@
-"""How much each list counts: fits `kb.finding.search.WEIGHTS` on the labelled sets under a folder.
+"""How much each list and late interaction count: fits `kb.finding.search.WEIGHTS`.
 
     python benchmarks/fit.py DATA_ROOT [--json OUT]
 
@@ -6,7 +6,8 @@ The three lists of every question come once from the product's own index and are
 `fuse`; then every mix of weights in steps of `STEP` is tried. Chosen is, of the mixes that no set of
 evidence tells from the best, the one nearest to equal weights: the one-standard-error rule (Breiman
 and others, Classification and Regression Trees, 1984) over the mean of nDCG@10 of the sets, each
-counting the same however many questions it has. The sample base with its golden questions is shown
+counting the same however many questions it has. Then the weight of late interaction on top of these, in steps of
+`LATE_STEP`: by the same rule the one nearest to none. The sample base with its golden questions is shown
 and has no vote: its questions avoid its words by design.
 
 What is reported for a set is never fitted on it, nor on a relative of it (`family`): the same texts
@@ -42,11 +43,12 @@ from indexer.encoder import SentenceEncoder
 from indexer.vectors import VectorCache
 from kb import text
 from kb.config import settings
-from kb.finding.search import Place, fuse, lists_of
+from kb.finding.search import LATE_DEPTH, Index, Place, Tokens, Vector, fuse, late, lists_of
 
 SAMPLE = "sample base"
 LISTS = ("answers", "asks", "lexical")
 STEP = 0.05
+LATE_STEP, LATE_MOST = 0.1, 1.5
 MAX_QUESTIONS = 500  # of a set
 MAX_DOCUMENTS = 4_000  # of a set, and every gold one
 RANK_CONSTANT = 60  # of reciprocal rank fusion, as its authors and its users set it
@@ -63,12 +65,14 @@ class Case:
 
     scaled: (n, 3) each list of `LISTS` scaled to [0, 1] by `fuse`, 0 where absent
     ranks:  (n, 3) from 1, inf where absent
+    late:   (n,) late interaction scaled to [0, 1] over the first `LATE_DEPTH` by equal weights, nan elsewhere
     gains:  (n,) grade of each document, 0 where it is not gold
     ideal:  discounted gain of the best order there could be, > 0
     """
 
     scaled: Matrix
     ranks: Matrix
+    late: Matrix
     gains: Matrix
     ideal: float
 
@@ -80,14 +84,22 @@ def collect(data: LabelledSet, encoder: SentenceEncoder, cache: VectorCache) -> 
     """A case for each question of a set, from an index that the product built of it."""
     with published(data, encoder, cache) as base:
         asked = [text.clean(one.text) for one in data.questions]
-        vectors = encoder.queries(asked)
+        made = zip(*encoder.with_tokens(asked, query=True), strict=True)
         progress = Progress(f"{data.name}: questions")
         cases = []
-        for question, one, vector in zip(asked, data.questions, vectors, strict=True):
-            lists = lists_of(question, vector, everything(), base.engine)
+        for question, one, (vector, tokens) in zip(asked, data.questions, made, strict=True):
+            lists = lists_with_late(question, vector, tokens, base.engine)
             cases.append(case(by_document(lists, base), data.gold[one.id]))
             progress(len(cases), len(asked))
         return cases
+
+
+def lists_with_late(question: str, vector: Vector, tokens: Tokens, index: Index) -> dict[str, dict[str, Place]]:
+    """The lists a search fuses, and late interaction with the first of them by equal weights."""
+    lists = lists_of(question, vector, everything(), index)
+    fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, dict.fromkeys(LISTS, 1.0))
+    first = list(fused)[:LATE_DEPTH]
+    return lists | {"late": late(dict(zip(first, index.maxsim(first, tokens), strict=True)))}
 
 
 def by_document(lists: Mapping[str, Mapping[str, Place]], base: Published) -> dict[str, dict[str, Place]]:
@@ -106,12 +118,13 @@ def golden(encoder: SentenceEncoder, cache: VectorCache) -> list[Case]:
         build(bench.ROOT / "articles", Path(scratch), encoder, cache, at=datetime.now(UTC))
         engine = generation.open_current(Path(scratch)).engine
         questions = [text.clean(one["text"]) for one in answered]
+        made = zip(*encoder.with_tokens(questions, query=True), strict=True)
         return [
             case(
-                lists_of(question, vector, everything(), engine),
+                lists_with_late(question, vector, tokens, engine),
                 {f"{one['topic']}-{lang}": 1.0 for lang in ("zh", "en")},
             )
-            for question, one, vector in zip(questions, answered, encoder.queries(questions), strict=True)
+            for question, one, (vector, tokens) in zip(questions, answered, made, strict=True)
         ]
 
 
@@ -119,11 +132,13 @@ def case(lists: Mapping[str, Mapping[str, Place]], grades: Mapping[str, float]) 
     """The lists as numbers."""
     scaled = {name: fuse({name: list(lists[name].items())}, {name: 1.0}) for name in LISTS}
     ids = sorted({id for ranks in lists.values() for id in ranks})
+    extra = fuse({"late": list(lists["late"].items())}, {"late": 1.0})
     return Case(
         scaled=np.array([[scaled[name].get(id, 0.0) for name in LISTS] for id in ids]).reshape(len(ids), len(LISTS)),
         ranks=np.array(
             [[lists[name][id].rank if id in lists[name] else np.inf for name in LISTS] for id in ids]
         ).reshape(len(ids), len(LISTS)),
+        late=np.array([extra.get(id, np.nan) for id in ids]),
         gains=np.array([grades.get(id, 0.0) for id in ids]),
         ideal=float(_discounted(np.array(sorted(grades.values(), reverse=True)[:DEPTH_MEASURED]))),
     )
@@ -158,6 +173,15 @@ def weighted(cases: Sequence[Case], weights: Matrix) -> Matrix:
     return np.mean([ndcg(one, one.scaled @ weights.T) for one in cases], axis=0)  # type: ignore[no-any-return]
 
 
+def with_late(cases: Sequence[Case], weights: Matrix, late_weights: Matrix) -> Matrix:
+    """Mean nDCG@10 of a set under one row of weights and each weight of late interaction, (3,), (m,) → (m,)."""
+    values = []
+    for one in cases:
+        extra = np.nan_to_num(one.late)[:, None] * late_weights
+        values.append(ndcg(one, (one.scaled @ weights)[:, None] + extra))
+    return np.mean(values, axis=0)  # type: ignore[no-any-return]
+
+
 def rank_fusion(cases: Sequence[Case]) -> float:
     """Mean nDCG@10 of a set under reciprocal rank fusion of the three lists."""
     values = [ndcg(one, (1 / (RANK_CONSTANT + one.ranks)).sum(axis=1, keepdims=True)) for one in cases]
@@ -169,16 +193,20 @@ def family(name: str) -> str:
     return name.split("_")[0]
 
 
-def best(values: Mapping[str, Matrix], sets: Sequence[str], grid: Matrix) -> int:
-    """The row of weights nearest to equal ones that is within one standard error of the best row.
+def best(values: Mapping[str, Matrix], sets: Sequence[str], distance: Matrix) -> int:
+    """Of the choices within one standard error of the best one, that with the least distance.
 
-    The error is that of the mean, over the public sets, of what a row is behind the best one.
+    The error is that of the mean, over the public sets, of what a choice is behind the best one.
     """
     public = np.array([values[name] for name in sets if name != SAMPLE])
     behind = public[:, [int(public.mean(axis=0).argmax())]] - public
     error = behind.std(axis=0, ddof=1) / np.sqrt(len(public)) if len(public) > 1 else 0.0
-    distance = np.linalg.norm(grid - EQUAL, axis=1).round(TIE)
     return int(np.argmin(np.where(behind.mean(axis=0) <= error, distance, np.inf)))
+
+
+def finest(values: Mapping[str, Matrix], sets: Sequence[str]) -> int:
+    """The choice with the best mean over the public sets, whatever it is ahead by."""
+    return int(np.mean([values[name] for name in sets if name != SAMPLE], axis=0).argmax())
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -192,28 +220,61 @@ BASELINES: Mapping[str, tuple[float, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Weights of the lists, and of late interaction on top of them."""
+
+    weights: Matrix
+    late: float
+
+    def facts(self) -> dict[str, Any]:
+        return {"weights": _named(self.weights) | {"late": _figure(self.late)}}
+
+
+def chosen(cases: Mapping[str, Sequence[Case]], values: Mapping[str, Matrix], sets: Sequence[str]) -> Chosen:
+    """What some sets tell: the weights of the lists, then that of late interaction."""
+    grid = simplex()
+    weights = grid[best(values, sets, np.linalg.norm(grid - EQUAL, axis=1).round(TIE))]
+    steps = np.arange(0, LATE_MOST + LATE_STEP / 2, LATE_STEP)
+    later = {name: with_late(cases[name], weights, steps) for name in sets}
+    return Chosen(weights, float(steps[best(later, sets, steps)]))
+
+
 def fitted(cases: Mapping[str, Sequence[Case]]) -> dict[str, Any]:
     """Weights for all sets and, by leaving out each set with its family, what they are worth."""
     grid = simplex()
     values = {name: weighted(some, grid) for name, some in cases.items()}
-    everywhere = best(values, list(cases), grid)
+    everywhere = chosen(cases, values, list(cases))
     systems: dict[str, dict[str, float]] = {
         label: {name: _figure(weighted(some, np.array([row]))[0]) for name, some in cases.items()}
         for label, row in BASELINES.items()
     }
     systems["reciprocal rank fusion"] = {name: _figure(rank_fusion(some)) for name, some in cases.items()}
     without: dict[str, dict[str, Any]] = {}
-    for name in cases:
+    systems["finest mix of the others"], systems["without late interaction"] = {}, {}
+    for name, some in cases.items():
         others = [other for other in cases if family(other) != family(name)]
-        row = best(values, others, grid)
-        without[name] = {"weights": _named(grid[row]), "fitted_on": others, "ndcg@10": _figure(values[name][row])}
+        told = chosen(cases, values, others)
+        plain, whole = with_late(some, told.weights, np.array([0.0, told.late]))
+        without[name] = {**told.facts(), "fitted_on": others, "ndcg@10": _figure(whole)}
+        systems["without late interaction"][name] = _figure(plain)
+        systems["finest mix of the others"][name] = _figure(values[name][finest(values, others)])
     systems = {"firstcall": {name: one["ndcg@10"] for name, one in without.items()}, **systems}
     return {
         "systems": {label: {**each, "mean": _figure(np.mean(list(each.values())))} for label, each in systems.items()},
-        "weights": _named(grid[everywhere]),
+        **everywhere.facts(),
         "sets": list(cases),
         "without": without,
-        "all_sets": {name: _figure(values[name][everywhere]) for name in cases},
+        "all_sets": {
+            name: _figure(with_late(some, everywhere.weights, np.array([everywhere.late]))[0])
+            for name, some in cases.items()
+        },
+        "late_curve": {
+            f"{step:.1f}": {
+                name: _figure(with_late(some, everywhere.weights, np.array([step]))[0]) for name, some in cases.items()
+            }
+            for step in np.arange(0, LATE_MOST + LATE_STEP / 2, LATE_STEP)
+        },
         "ceiling": {
             name: {"weights": _named(grid[row]), "ndcg@10": _figure(values[name][row])}
             for name in cases
@@ -252,7 +313,7 @@ def report(found: Mapping[str, Any]) -> str:
 
 
 def _short(weights: Mapping[str, float]) -> str:
-    return "/".join(f"{weights[name]:.2f}" for name in LISTS)
+    return "/".join(f"{weights[name]:.2f}" for name in (*LISTS, "late") if name in weights)
 
 
 def collect_all(root: Path) -> dict[str, list[Case]]:

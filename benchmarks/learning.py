@@ -164,7 +164,7 @@ def with_bonus(
     for question in questions:
         vector = base.rows[question.id]
         asked = (vector - middle) / np.linalg.norm(vector - middle)
-        scores, _ = scored(text.clean(question.text), vector, base.tokens[question.id], scope, engine)
+        scores = scored(text.clean(question.text), vector, base.tokens[question.id], scope, engine).scores
         near = {kept[i][0] for i in np.flatnonzero(centred @ asked >= BONUS_FROM)}
         for id in near:
             scores[id] = scores.get(id, 0.0) + BONUS

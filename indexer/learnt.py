@@ -109,7 +109,7 @@ def measured(engine: Engine, encoder: Encoder, now: Taught, at: datetime) -> Wei
         rest = tuple(now.lessons[i] for i in np.flatnonzero(~out))
         learnt = Learnt(Taught(rest, now.rows[~out]), engine.ids, titles)
         for i in np.flatnonzero(out & drawn).tolist():
-            search, _ = scored(text.clean(asked[i]), now.rows[i], tokens[i], scope, engine)
+            search = scored(text.clean(asked[i]), now.rows[i], tokens[i], scope, engine).scores
             cases.append(_held(search, learnt, now.lessons[i], now.rows[i]))
     return replace(weigh([case for case in cases if case]), asked=len(of))
 

@@ -28,6 +28,7 @@ from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import Chunk, shown
 from kb.finding.learning.evidence import NOTHING, Evidence, Weights, scaled
+from kb.finding.passage import Near
 from kb.finding.search import Ranked, Tokens, Vector
 from kb.finding.spelling import Lexicon
 from kb.finding.verdict import Calibration
@@ -191,20 +192,26 @@ class Engine:
             found.update((segment.chunk(int(rows[low + i])).id, float(c)) for i, c in enumerate(cosines))
         return found
 
-    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[tuple[Chunk, float]]]:
-        if not len(tokens):
-            return [[] for _ in articles]
+    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[Near]]:
         places = [self._places[id] for id in articles]
         kept = [self.segments[s].tokens(at) for s, at in places]
-        flat = [one for some in kept for one in some if len(one)]
-        if not flat:
+        flat = [one for some in kept for one in some]
+        if not len(tokens) or not any(map(len, flat)):
             return [[] for _ in articles]
-        first = np.cumsum([0, *map(len, flat[:-1])])
-        found = iter(np.maximum.reduceat(cosines(np.concatenate(flat), tokens), first, axis=0).mean(axis=1).tolist())
-        return [
-            [(chunk, next(found)) for chunk, one in zip(self.segments[s].chunks(at), some, strict=False) if len(one)]
-            for (s, at), some in zip(places, kept, strict=True)
-        ]
+        every = np.concatenate(flat)
+        near = cosines(every, tokens)
+        ends = np.cumsum([len(one) for one in flat]).tolist()
+        filled = [end for end, one in zip(ends, flat, strict=True) if len(one)]
+        best = iter(np.maximum.reduceat(near, [0, *filled[:-1]], axis=0).mean(axis=1).tolist())
+        end = iter(ends)
+        found: list[list[Near]] = []
+        for (s, at), some in zip(places, kept, strict=True):
+            found.append([])
+            for chunk, one in zip(self.segments[s].chunks(at) if some else (), some, strict=True):
+                stop = next(end)
+                if len(one):
+                    found[-1].append(Near(chunk, next(best), one["place"], near[stop - len(one) : stop]))
+        return found
 
     def article(self, id: str) -> Article:
         return self._entry(id).article

@@ -1,14 +1,20 @@
-"""The part of an article that answers: which chunk, and the words of the question in it."""
+"""The part of an article that answers: which chunk, which sentence of it, and the words of the question in it."""
 
 from __future__ import annotations
 
+import functools
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kb import text
 from kb.content.articles import Article, Span
 from kb.content.body import heading_at
-from kb.finding.chunks import Chunk
+from kb.finding.chunks import Chunk, embedded
 
 
 @dataclass(frozen=True)
@@ -19,43 +25,113 @@ class Passage:
     span:  the chunk in the article's source
     chunk: its id
     section: heading it stands under, '' for none
+    sentence: where in `text` the sentence that answers stands, [start, end)
     """
 
     text: str
     span: Span
     chunk: str
     section: str
+    sentence: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Near:
+    """How near a chunk is to a question, token by token.
+
+    score:   late interaction: the mean over the question's q tokens of the best cosine with one of the
+             chunk's, in [-1, 1] (Khattab and Zaharia, ColBERT, 2020)
+    places:  (t,) where each of its tokens begins in the text it was embedded with, ascending
+    cosines: (t, q) of each of its tokens with each of the question's
+    """
+
+    chunk: Chunk
+    score: float
+    places: NDArray[np.uint16]
+    cosines: NDArray[np.float32]
 
 
 MAX_SHOWN = 400
 # How far a chunk must be better to be shown when it is no answer by its place: may-decide, never and
 # escalate are shown apart, and what stands before the say-line is the customer's problem, not its answer.
 BEHIND = 0.3
-COSINE_SHARE = 0.5  # the rest is the share of the question's terms that the chunk has
+# What counts for a sentence: how near its chunk is as a whole, its own tokens, its share of the question's words.
+CHUNK_SHARE, TOKEN_SHARE, WORD_SHARE = 0.2, 0.5, 0.3
 
 
 def choose(
-    article: Article, chunks: Sequence[tuple[Chunk, str]], question: str, cosines: Mapping[str, float]
+    article: Article,
+    chunks: Sequence[tuple[Chunk, str]],
+    question: str,
+    cosines: Mapping[str, float],
+    near: Sequence[Near] = (),
 ) -> Passage:
-    """The body chunk nearest to the question in meaning and words; the say-line or title where there is no body.
+    """The sentence of the body nearest to the question in meaning and words, in its chunk; the say-line or title
+    where there is no body.
 
     chunks:  the article's chunks, each with its text as a person reads it
     cosines: chunk id → cosine in [-1, 1]; empty while there is no encoder
+    near:    chunks token by token; empty where no tokens were kept
     """
     of = {kind: [pair for pair in chunks if pair[0].kind == kind] for kind in ("body", "block", "say")}
     answers = of["body"] + of["block"] or of["say"] or list(chunks[:1])
-    folded = [text.fold(shown) for _, shown in answers]
     wanted = _substantial(question)
-    shares = _term_shares(folded, wanted)
-    scores = _scaled([cosines.get(chunk.id, 0.0) for chunk, _ in answers])
     told = min((chunk.span.start for chunk, _ in of["say"]), default=0)
     behind = [BEHIND if chunk.kind == "block" or chunk.span.start < told else 0.0 for chunk, _ in answers]
-    best = max(
-        range(len(answers)), key=lambda i: (COSINE_SHARE * scores[i] + (1 - COSINE_SHARE) * shares[i] - behind[i], -i)
-    )
+    whole = _scaled([cosines.get(chunk.id, 0.0) for chunk, _ in answers])
+    parts = [(i, a, b) for i, (_, shown) in enumerate(answers) for a, b in sentences(shown)]
+    shares = _term_shares([one for _, shown in answers for one in _folded(shown)], wanted)
+    tokens = _scaled(_token_scores(article, answers, parts, near))
+    scores = [
+        CHUNK_SHARE * whole[i] + TOKEN_SHARE * token + WORD_SHARE * share - behind[i]
+        for (i, _, _), token, share in zip(parts, tokens, shares, strict=True)
+    ]
+    best, start, end = parts[max(range(len(parts)), key=lambda at: (scores[at], -at))]
     chunk, shown = answers[best]
     section = heading_at(article, chunk.span)
-    return Passage(_clip(shown, folded[best], wanted, section), chunk.span, chunk.id, section)
+    clip, sentence = clipped(shown, (start, end), section)
+    return Passage(clip, chunk.span, chunk.id, section, sentence)
+
+
+# A sentence ends after Chinese marks, after Latin ones before a space and a new beginning, and at a line's end.
+_END = re.compile(
+    r"[。！？；]+[”’」』）)]*|(?<!\b[A-Z])(?<!\b(?:Mr|Dr|St|Jr|No|vs))(?<!\bMrs)[.!?]+[\"”’)]*(?=\s+[^a-z])|\n+"
+)
+    r"[。！？；]+[”’」』）)]*|(?<!\b[A-Z])(?<!\b(?:Mr|Dr|St|Jr|No|vs))(?<!\bMrs)[.!?]+[\"”’)]*(?=\s+[^a-z])|\n+"
+)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _folded(shown: str) -> tuple[str, ...]:
+    """The sentences of a text as the search sees them; the same chunks are shown again and again."""
+    return tuple(text.fold(shown[a:b]) for a, b in sentences(shown))
+
+
+@functools.lru_cache(maxsize=20_000)
+def sentences(shown: str) -> tuple[tuple[int, int], ...]:
+    """The sentences of a text, [start, end) without the blanks around them, at least one."""
+    bounds = [0, *(match.end() for match in _END.finditer(shown)), len(shown)]
+    found = []
+    for start, end in itertools.pairwise(bounds):
+        piece = shown[start:end]
+        if any(char.isalnum() for char in piece):
+            found.append((start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())))
+    return tuple(found) or ((0, len(shown)),)
+
+
+def _token_scores(
+    article: Article, answers: Sequence[tuple[Chunk, str]], parts: Sequence[tuple[int, int, int]], near: Sequence[Near]
+) -> list[float]:
+    """Per sentence the mean over the question's tokens of the best cosine with one of the sentence's own."""
+    of = {one.chunk.id: one for one in near}
+    before = [len(embedded(article, chunk)) - len(shown) for chunk, shown in answers]
+    found = []
+    for i, start, end in parts:
+        one = of.get(answers[i][0].id)
+        low, high = (0, 0) if one is None else np.searchsorted(one.places, (start + before[i], end + before[i]))
+        found.append(float(one.cosines[low:high].max(axis=0).mean()) if one is not None and high > low else -1.0)
+    least = min((score for score in found if score > -1), default=0.0)
+    return [max(score, least) for score in found]
 
 
 def _substantial(question: str) -> list[str]:
@@ -81,18 +157,20 @@ def _scaled(values: Sequence[float]) -> list[float]:
     return [(value - low) / width if width else 0.0 for value in values]
 
 
-def _clip(shown: str, folded: str, wanted: Sequence[str], section: str) -> str:
-    """At most `MAX_SHOWN` characters without the section's heading, begun near the first words asked about."""
+def clipped(shown: str, sentence: tuple[int, int], section: str = "") -> tuple[str, tuple[int, int]]:
+    """At most `MAX_SHOWN` characters without the section's heading, with the sentence in the middle, and its place."""
+    start, end = sentence
     if section and shown.startswith(section):
-        cut = len(section)
-        shown, folded = shown[cut:].lstrip(), folded[cut:].lstrip()
+        cut = len(shown) - len(shown[len(section) :].lstrip())
+        shown, start, end = shown[cut:], max(0, start - cut), max(0, end - cut)
     if len(shown) <= MAX_SHOWN:
-        return shown
+        return shown, (start, end)
     room = MAX_SHOWN - len("…  …")
-    places = [place for term in wanted if (place := folded.find(term)) >= 0]
-    start = max(0, min(min(places, default=0) - room // 4, len(shown) - room))
-    if start:
-        space = shown.find(" ", start, start + 20)
-        start = space + 1 if space >= 0 else start
-    piece = shown[start : start + room]
-    return ("… " if start else "") + piece + (" …" if start + room < len(shown) else "")
+    first = max(0, min((start + end - room) // 2, len(shown) - room, start))
+    starts = [a for a, _ in sentences(shown) if first <= a <= start]
+    if first and starts and end - starts[0] <= room:
+        first = starts[0]  # whole sentences, where they fit
+    piece = shown[first : first + room]
+    lead = "… " if first else ""
+    place = (start - first + len(lead), min(end - first, len(piece)) + len(lead))
+    return lead + piece + (" …" if first + room < len(shown) else ""), place

@@ -20,7 +20,7 @@ from kb.content.products import Catalogue, resolve
 from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS, Chunk
 from kb.finding.learning.evidence import Evidence
-from kb.finding.passage import Passage, choose
+from kb.finding.passage import Near, Passage, choose
 from kb.finding.spelling import Lexicon, heard
 from kb.finding.verdict import Calibration, Signals, Verdict, judge, signals
 from kb.people.scope import Scope, may_see
@@ -28,12 +28,11 @@ from kb.people.scope import Scope, may_see
 Vector = NDArray[np.float32]
 Tokens = NDArray[Any]  # of a text: rows of a question's, packed ones of a passage (indexer.encoder.tokens)
 
-# How much each list counts once scaled to 0–1; fitted by benchmarks/fit.py, see docs/search.md.
-WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3}
+# How much each list counts once scaled to 0–1, and late interaction beside the three together; fitted by
+# benchmarks/fit.py, see docs/search.md.
+WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3, "late": 0.5}
 
-# How much late interaction counts beside the fused lists, and for how many of the first articles; the same fit.
-LATE_WEIGHT = 0.5
-LATE_DEPTH = 20
+LATE_DEPTH = 20  # of the first articles, as many as late interaction is worked out for
 
 DEPTH = 100  # articles a list is scaled over and fused from
 CHUNK_DEPTH = 500  # chunks asked of the dense lists, enough to fill `DEPTH` articles as a rule
@@ -97,10 +96,9 @@ class Index(Protocol):
         """Articles that have an error code or model number in title or questions; score 1."""
         ...
 
-    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[tuple[Chunk, float]]]:
-        """Late interaction of a question's tokens with each chunk of these articles: the mean over the question's
-        tokens of the best cosine with the chunk's, in [-1, 1] (Khattab and Zaharia, ColBERT, 2020). Empty where
-        no tokens were kept. KeyError where an article is unknown."""
+    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[Near]]:
+        """Late interaction of a question's tokens with each chunk of these articles. Empty where no tokens were
+        kept. KeyError where an article is unknown."""
         ...
 
     def cosines(self, vector: Vector, article: str) -> Mapping[str, float]:
@@ -197,7 +195,6 @@ def search(
     vector: Vector | None = None,
     tokens: Tokens | None = None,
     weights: Mapping[str, float] = WEIGHTS,
-    late_weight: float = LATE_WEIGHT,
     fold_twins: bool = True,
 ) -> Hits:
     """The articles that answer, best first, at most `limit`, each with its best passage.
@@ -214,7 +211,8 @@ def search(
     if encoder and vector is None:
         rows, (tokens,) = encoder.with_tokens([asked], query=True)
         vector = rows[0]
-    fused, lists = scored(asked, vector, tokens, scope, index, weights, late_weight)
+    found = scored(asked, vector, tokens, scope, index, weights)
+    fused, lists = found.scores, found.lists
     taught = index.learnt(asked, vector, scope, fused)
     if taught:
         fused = taught.join(fused)
@@ -225,7 +223,7 @@ def search(
     hits = []
     for id, place in itertools.islice(shown or ((id, _Place(index.article(id), "")) for id in order), limit):
         why = {name: ranks[place.article.id] for name, ranks in lists.items() if place.article.id in ranks}
-        passage = _passage(place.article, asked, vector, index)
+        passage = passage_of(place.article, asked, index, vector, tokens, found.near.get(place.article.id))
         hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why))
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
     verdict = judge(bool(hits), signals_of(lists, index), curve, named=bool(hits and hits[0].named))
@@ -252,6 +250,20 @@ def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Arti
 # --- the lists -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What a question finds before what was learnt counts.
+
+    scores: article → score in [0, 1], best first
+    lists:  where each article stands in each list
+    near:   the first `LATE_DEPTH` articles token by token
+    """
+
+    scores: dict[str, float]
+    lists: dict[str, dict[str, Place]]
+    near: Mapping[str, Sequence[Near]]
+
+
 def scored(
     asked: str,
     vector: Vector | None,
@@ -259,15 +271,16 @@ def scored(
     scope: Scope,
     index: Index,
     weights: Mapping[str, float] = WEIGHTS,
-    late_weight: float = LATE_WEIGHT,
-) -> tuple[dict[str, float], dict[str, dict[str, Place]]]:
-    """Article → score in [0, 1], best first, before what was learnt counts; and the lists it comes from."""
+) -> Scored:
+    """The lists fused, and the first of them put in order by late interaction."""
     lists = lists_of(asked, vector, scope, index)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
-    if tokens is not None and late_weight:
-        lists["late"] = late(list(fused)[:LATE_DEPTH], tokens, index)
-        fused = reranked(fused, lists["late"], late_weight)
-    return fused, lists
+    if tokens is None or not weights["late"]:
+        return Scored(fused, lists, {})
+    first = list(fused)[:LATE_DEPTH]
+    near = dict(zip(first, index.maxsim(first, tokens), strict=True))
+    lists["late"] = late(near)
+    return Scored(reranked(fused, lists["late"], weights["late"]), lists, near)
 
 
 def lists_of(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:
@@ -338,19 +351,17 @@ def fuse(lists: Mapping[str, Sequence[tuple[str, Place]]], weights: Mapping[str,
     return dict(sorted(fused.items(), key=lambda item: (-item[1], item[0])))
 
 
-def late(ids: Sequence[str], tokens: Tokens, index: Index) -> dict[str, Place]:
+def late(near: Mapping[str, Sequence[Near]]) -> dict[str, Place]:
     """Late interaction with articles: the mean of its best title or question and its best answer.
 
     The mean, not the best of all: titles are short, and a short text rarely has a word for each of the question's.
     """
     found: dict[str, tuple[float, str]] = {}
-    for id, chunks in zip(ids, index.maxsim(ids, tokens), strict=True):
+    for id, chunks in near.items():
         if chunks:
-            best = {
-                sort: max(((s, c.id) for c, s in chunks if c.kind in sort), default=None) for sort in (ASKS, ANSWERS)
-            }
-            both = [one for one in best.values() if one]
-            found[id] = sum(score for score, _ in both) / len(both), (best[ANSWERS] or both[0])[1]
+            sides = ([(n.score, n.chunk.id) for n in chunks if n.chunk.kind in kinds] for kinds in (ANSWERS, ASKS))
+            best = [max(side) for side in sides if side]
+            found[id] = sum(score for score, _ in best) / len(best), best[0][1]
     ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
     return {id: Place(rank, score, chunk) for rank, (id, (score, chunk)) in enumerate(ordered, 1)}
 
@@ -423,6 +434,19 @@ def _speaks(article: Article, lang: str) -> bool:
     return article.lang.split("-")[0] == lang.split("-")[0]
 
 
-def _passage(article: Article, asked: str, vector: Vector | None, index: Index) -> Passage:
+def passage_of(
+    article: Article,
+    asked: str,
+    index: Index,
+    vector: Vector | None,
+    tokens: Tokens | None,
+    near: Sequence[Near] | None = None,
+) -> Passage:
+    """The part of an article that answers a question, whether or not a search found it.
+
+    near: its chunks token by token, where they are known already
+    """
     cosines = index.cosines(vector, article.id) if vector is not None else {}
-    return choose(article, index.chunks(article.id), asked, cosines)
+    if near is None:
+        near = index.maxsim([article.id], tokens)[0] if tokens is not None else []
+    return choose(article, index.chunks(article.id), asked, cosines, near)

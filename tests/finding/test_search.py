@@ -18,7 +18,6 @@ from kb.finding.chunks import ANSWERS, ASKS
 from kb.finding.search import (
     DEPTH,
     LATE_DEPTH,
-    LATE_WEIGHT,
     WEIGHTS,
     Hits,
     Place,
@@ -226,8 +225,9 @@ def test_hits_are_the_fused_lists_of_the_index(index: Engine, question: str) -> 
         "lexical": by_article(index.lexical(text.query_terms(question), AGENT, 100)),
     }
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, WEIGHTS)
-    lists["late"] = late(list(fused)[:LATE_DEPTH], tokens, index)
-    fused = reranked(fused, lists["late"], LATE_WEIGHT)
+    first = list(fused)[:LATE_DEPTH]
+    lists["late"] = late(dict(zip(first, index.maxsim(first, tokens), strict=True)))
+    fused = reranked(fused, lists["late"], WEIGHTS["late"])
     found = ask(index, question, fold_twins=False, limit=100)
     assert ids(found) == list(fused)
     assert [hit.score for hit in found.hits] == pytest.approx(list(fused.values()), abs=1e-12)
@@ -241,12 +241,12 @@ def test_hits_are_the_fused_lists_of_the_index(index: Engine, question: str) -> 
 
 def test_late_interaction_is_the_mean_of_the_best_ask_and_the_best_answer(index: Engine) -> None:
     _, (tokens,) = ENCODER.with_tokens([QUESTIONS[0]], query=True)
-    found = late(index.ids, tokens, index)
+    found = late(dict(zip(index.ids, index.maxsim(index.ids, tokens), strict=True)))
     assert sorted(found) == list(index.ids)
     for id, place in found.items():
         (scores,) = index.maxsim([id], tokens)
-        asks = [score for chunk, score in scores if chunk.kind in ASKS]
-        answers = {chunk.id: score for chunk, score in scores if chunk.kind in ANSWERS}
+        asks = [one.score for one in scores if one.chunk.kind in ASKS]
+        answers = {one.chunk.id: one.score for one in scores if one.chunk.kind in ANSWERS}
         best = [max(side) for side in (asks, list(answers.values())) if side]
         assert place.score == pytest.approx(sum(best) / len(best))
         assert not answers or answers[place.chunk] == max(answers.values())

@@ -330,8 +330,12 @@ def test_maxsim_is_the_mean_over_the_questions_tokens_of_the_best_of_each_chunk(
         for id, scores in zip(ids, found, strict=True):
             article = built.articles[id]
             wanted = {c: (tokens @ token_rows(embedded(article, c)).T).max(axis=1).mean() for c in cut(article)}
-            assert dict(scores) == pytest.approx(wanted, abs=1e-4)
-            assert [chunk for chunk, _ in scores] == cut(article)
+            assert {one.chunk: one.score for one in scores} == pytest.approx(wanted, abs=1e-4)
+            assert [one.chunk for one in scores] == cut(article)
+            for one in scores:
+                assert one.cosines == pytest.approx(token_rows(embedded(article, one.chunk)) @ tokens.T, abs=1e-4)
+                (made,) = ENCODER.with_tokens([embedded(article, one.chunk)], query=False)[1]
+                assert one.places.tolist() == made["place"].tolist()
 
 
 def test_maxsim_of_no_tokens_or_no_articles_is_nothing(built: Built) -> None:
