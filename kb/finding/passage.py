@@ -97,8 +97,6 @@ def choose(
 _END = re.compile(
     r"[。！？；]+[”’」』）)]*|(?<!\b[A-Z])(?<!\b(?:Mr|Dr|St|Jr|No|vs))(?<!\bMrs)[.!?]+[\"”’)]*(?=\s+[^a-z])|\n+"
 )
-    r"[。！？；]+[”’」』）)]*|(?<!\b[A-Z])(?<!\b(?:Mr|Dr|St|Jr|No|vs))(?<!\bMrs)[.!?]+[\"”’)]*(?=\s+[^a-z])|\n+"
-)
 
 
 @functools.lru_cache(maxsize=20_000)
