@@ -114,7 +114,7 @@ def measure(folder: Path, limit: int | None) -> dict[str, Any]:
     whole = bench.read_set(folder)
     data = whole.sampled(limit) if limit else whole
     told = {
-        str(row["id"]): tuple(squeezed(one["text"]) for one in row.get("answers", ()))
+        str(row["id"]): tuple(squeezed(one["text"]).rstrip(".,;") for one in row.get("answers", ()))
         for row in bench.json_lines(folder / "queries.jsonl")
     }
     encoder = SentenceEncoder(settings())
@@ -129,10 +129,10 @@ def measure(folder: Path, limit: int | None) -> dict[str, Any]:
                 continue
             options: Any = {"encoder": encoder, "catalogue": {}, "weights": chosen.weights, "fold_twins": False}
             hits = search(question.text, everything(), index=base.engine, limit=1, **options)
-            own = passage_of(base.engine.article(gold), hits.query, base.engine, hits.vector, hits.tokens)
+            own = passage_of(base.engine.article(gold), hits.heard, base.engine, hits.vector, hits.tokens)
             shown = [{"firstcall": of(own)}, {"firstcall": of(hits.hits[0].passage)}]
             for found, id in zip(shown, (gold, hits.hits[0].article.id), strict=True):
-                found |= {name: one(base.engine.article(id), hits.query) for name, one in SYSTEMS.items()}
+                found |= {name: one(base.engine.article(id), hits.heard) for name, one in SYSTEMS.items()}
             asked.append(Asked(told[question.id], *shown))
             progress(len(asked), len(data.questions))
     systems = {name: figures(asked, name) for name in ("firstcall", *SYSTEMS)}

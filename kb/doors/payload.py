@@ -52,6 +52,7 @@ def _hit(hit: Hit, query: str, floor: Floor, why: bool) -> dict[str, Any]:
             "end": hit.passage.span.end,
             "section": hit.passage.section,
             "chunk": hit.passage.chunk,
+            "sentence": list(hit.passage.sentence),
         },
         "score": round(hit.score, 4),
         "state": article.state,

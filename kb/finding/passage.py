@@ -51,7 +51,7 @@ class Near:
     cosines: NDArray[np.float32]
 
 
-MAX_SHOWN = 400
+MAX_SHOWN = 480
 # How far a chunk must be better to be shown when it is no answer by its place: may-decide, never and
 # escalate are shown apart, and what stands before the say-line is the customer's problem, not its answer.
 BEHIND = 0.3

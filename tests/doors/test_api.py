@@ -61,6 +61,9 @@ def test_an_answer_has_the_documented_shape_and_values(client: TestClient, desk:
     assert answer["filters"] == {"product": "", "lang": ""}
     assert answer["beside"] == {"gaps": [], "drafts": [], "bulletins": [], "experts": [], "unfiltered": None}
     start, end = hit["passage"]["start"], hit["passage"]["end"]
+    sentence = hit["passage"]["text"][slice(*hit["passage"]["sentence"])]
+    assert sentence
+    assert sentence.split()[0] in article.source[start:end]
     first_word = hit["passage"]["text"].replace("… ", "").split()[0]
     assert first_word in article.source[start:end]
     marked = [article.title[a:b] for a, b in hit["marks"]["title"]]
@@ -87,7 +90,7 @@ def test_why_is_told_on_request(client: TestClient) -> None:
     assert "why" not in plain
     told = search(client, q="E-04", limit=1, why=True)["hits"][0]  # type: ignore[index]
     assert told["named"] is True
-    assert set(told["why"]) <= {"answers", "asks", "lexical"}
+    assert set(told["why"]) <= {"answers", "asks", "lexical", "late"}
     assert told["why"]["lexical"]["score"] > 0
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from kb.content.articles import Article, parse
-from kb.finding.chunks import cut, shown
-from kb.finding.passage import MAX_SHOWN, Passage, choose
+from kb.finding.chunks import cut, embedded, shown
+from kb.finding.passage import MAX_SHOWN, Near, Passage, choose, sentences
 from tests.small_base import markdown
 
 EN = parse(
@@ -147,3 +148,63 @@ def test_no_passage_is_longer_than_it_may_be(letter: str) -> None:
 
 def test_a_heading_is_not_repeated_in_its_passage() -> None:
     assert passage(EN, "wait ten seconds").text == "Unplug the router and wait ten seconds."
+
+
+# --- the sentence that answers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shown", "cut_up"),
+    [
+        ("Unplug it. Wait 3.5 s! Then what? Plug it in", ["Unplug it.", "Wait 3.5 s!", "Then what?", "Plug it in"]),
+        ("Ask Dr. Lee or Mr. Wu. Call them.", ["Ask Dr. Lee or Mr. Wu.", "Call them."]),
+        ("e.g. this one. J. Smith wrote it.", ["e.g. this one.", "J. Smith wrote it."]),
+        ("拔掉电源。等十秒！“再插上。”好了吗？", ["拔掉电源。", "等十秒！", "“再插上。”", "好了吗？"]),
+        ("first line\n\n- second line\n", ["first line", "- second line"]),
+        ("", [""]),
+        ("…", ["…"]),
+    ],
+)
+def test_a_text_is_cut_into_sentences(shown: str, cut_up: list[str]) -> None:
+    assert [shown[a:b] for a, b in sentences(shown)] == cut_up
+
+
+@pytest.mark.parametrize(
+    ("article", "question", "marked"),
+    [
+        (EN, "is a broken cable free", "A broken cable is replaced free of charge."),
+        (EN, "how long to wait after unplugging", "Unplug the router and wait ten seconds."),
+        (ZH, "白色网线插紧了", "把白色网线插紧，听到咔嗒一声。"),
+    ],
+)
+def test_the_sentence_that_answers_is_marked_in_the_passage(article: Article, question: str, marked: str) -> None:
+    found = passage(article, question)
+    assert found.text[slice(*found.sentence)] == marked
+
+
+LONG = parse(
+    markdown("long", "Long", body=" ".join(f"Number {n} is here for the {n}th reason." for n in range(10, 40))),
+    "x/long.md",
+)
+
+
+def test_tokens_choose_the_sentence_where_words_cannot() -> None:
+    chunks = [(chunk, shown(LONG, chunk)) for chunk in cut(LONG)]
+    body = next(i for i, (chunk, _) in enumerate(chunks) if chunk.kind == "body" and "Number 20" in chunks[i][1])
+    chunk, text_ = chunks[body]
+    lead = len(embedded(LONG, chunk)) - len(text_)
+    places = np.array([lead + a for a, _ in sentences(text_)], np.uint16)
+    cosines = np.full((len(places), 2), 0.1, np.float32)
+    wanted = next(i for i, (a, b) in enumerate(sentences(text_)) if "Number 20" in text_[a:b])
+    cosines[wanted] = 0.9
+    near = [Near(chunk, 0.9, places, cosines)]
+    found = choose(LONG, chunks, "zyzzyva", {one.id: float(one.id == chunk.id) for one, _ in chunks}, near)
+    assert found.chunk == chunk.id
+    assert found.text[slice(*found.sentence)] == "Number 20 is here for the 20th reason."
+
+
+@pytest.mark.parametrize("number", range(10, 40))
+def test_a_long_chunk_is_cut_around_its_sentence(number: int) -> None:
+    found = passage(LONG, f"Number {number}, the {number}th reason")
+    assert len(found.text) <= MAX_SHOWN
+    assert found.text[slice(*found.sentence)] == f"Number {number} is here for the {number}th reason."

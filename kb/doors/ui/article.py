@@ -30,6 +30,7 @@ BLOCK_LOOK = {
 }
 LONG = 1_500  # characters of prose: more is folded but for the section asked about
 _NOT_EXPLAINED = re.compile(r"^#|`|\]\(")  # a heading, code, a link: a link inside would break them
+ANSWERING = ":orange-background["
 _ONLY_LINKS = re.compile(r"(?:[ \t]*[-*][ \t]*\[[^\[\]\n]*\]\([^()\n]*\)[ \t]*\n?)+")  # shown as buttons
 
 
@@ -99,6 +100,21 @@ def _prose(served: Served, article: Article) -> None:
     for at, (heading, text) in enumerate(sections):
         with st.expander(heading or article.title, expanded=heading == wanted, key=f"part-{article.id}-{at}-{wanted}"):
             st.markdown(_explained(served, article, text), anchors=False)
+
+
+def answering(markdown: str, sentence: str) -> str:
+    """Markdown with the sentence that answers the question marked, where it stands in it in one piece.
+
+    The sentence is plain text: emphasis and line breaks inside it are passed over.
+    """
+    letters = [re.escape(char) for char in sentence if not char.isspace()]
+    found = re.search(r"[\s*_]*".join(letters), markdown) if letters else None
+    if found is None or any(char in "[]|`" for char in found.group()):
+        return markdown
+    before = markdown[: found.start()].rpartition("\n")[2]
+    if before.count("**") % 2 or found.group().count("**") % 2:  # emphasis that begins or ends outside
+        return markdown
+    return f"{markdown[: found.start()]}{ANSWERING}{found.group()}]{markdown[found.end() :]}"
 
 
 def _explained(served: Served, article: Article, markdown: str) -> str:
@@ -178,7 +194,7 @@ def _heading(here: Desk, served: Served, article: Article) -> None:
 def show(id: str) -> None:
     """Open another article of this visit; '' closes."""
     st.session_state["article"] = id
-    st.session_state["section"] = ""
+    st.session_state["section"] = st.session_state["sentence"] = ""
     st.session_state["restored"] = False
 
 

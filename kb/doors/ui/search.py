@@ -64,6 +64,7 @@ def _open() -> None:
         st.session_state["article"] = str(result["article"])
         st.session_state["question"] = str(result["q"])[:2000]
         st.session_state["section"] = str(result.get("section", ""))
+        st.session_state["sentence"] = str(result.get("sentence", ""))
         st.session_state["restored"] = False
 
 

@@ -145,6 +145,17 @@ function marked(node, text, spans, labels) {
   return node;
 }
 
+// The passage with the sentence that answers in it; places count characters, as Python does.
+function answered(node, hit, labels) {
+  const letters = Array.from(hit.passage.text);
+  const [start, end] = hit.passage.sentence;
+  for (const [from, to, name] of [[0, start, "around"], [start, end, "answer"], [end, letters.length, "around"]]) {
+    const inside = hit.marks.passage.map(([a, b]) => [Math.max(a, from) - from, Math.min(b, to) - from]).filter(([a, b]) => a < b);
+    if (from < to) node.append(marked(element("span", name), letters.slice(from, to).join(""), inside, labels));
+  }
+  return node;
+}
+
 function slots(node, text, labels) {
   text.split(/(\{[a-z_]+\})/).forEach((part, i) => {
     if (!part) return;
@@ -287,7 +298,7 @@ function row(hit, at, state) {
   if (hit.say) node.append(marked(element("div", "say"), hit.say, hit.marks.say, labels));
   const passage = element("div", "passage");
   if (hit.passage.section) passage.append(element("span", "section", hit.passage.section));
-  node.append(marked(passage, hit.passage.text, hit.marks.passage, labels));
+  node.append(answered(passage, hit, labels));
   const facts = element("div", "facts");
   const products = hit.products.map((code) => labels.products?.[code] ?? code);
   const more = products.length > MOST_PRODUCTS ? [`+${products.length - MOST_PRODUCTS}`] : [];
@@ -334,6 +345,7 @@ function open(root, state, at) {
   mark(root, state);
   const q = root.querySelector("#q").value;
   tell({ type: "opened", article: hit.article, q, rank: at + 1 });
-  state.trigger("open", { article: hit.article, q, section: hit.passage.section });
+  const sentence = Array.from(hit.passage.text).slice(...hit.passage.sentence).join("");
+  state.trigger("open", { article: hit.article, q, section: hit.passage.section, sentence });
   root.querySelector("#q").focus();
 }
