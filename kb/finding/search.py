@@ -275,12 +275,13 @@ def scored(
     """The lists fused, and the first of them put in order by late interaction."""
     lists = lists_of(asked, vector, scope, index)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
-    if tokens is None or not weights["late"]:
+    late_weight = weights.get("late", 0.0)
+    if tokens is None or not late_weight:
         return Scored(fused, lists, {})
     first = list(fused)[:LATE_DEPTH]
     near = dict(zip(first, index.maxsim(first, tokens), strict=True))
     lists["late"] = late(near)
-    return Scored(reranked(fused, lists["late"], weights["late"]), lists, near)
+    return Scored(reranked(fused, lists["late"], late_weight), lists, near)
 
 
 def lists_of(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:
