@@ -132,7 +132,7 @@ def case(lists: Mapping[str, Mapping[str, Place]], grades: Mapping[str, float]) 
     """The lists as numbers."""
     scaled = {name: fuse({name: list(lists[name].items())}, {name: 1.0}) for name in LISTS}
     ids = sorted({id for ranks in lists.values() for id in ranks})
-    extra = fuse({"late": list(lists["late"].items())}, {"late": 1.0})
+    extra = fuse({"late": list(lists.get("late", {}).items())}, {"late": 1.0})
     return Case(
         scaled=np.array([[scaled[name].get(id, 0.0) for name in LISTS] for id in ids]).reshape(len(ids), len(LISTS)),
         ranks=np.array(

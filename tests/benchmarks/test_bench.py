@@ -12,7 +12,7 @@ import pytest
 from benchmarks import bench, fit, retrieval
 from benchmarks.bench import Document
 from kb.content.articles import parse
-from kb.finding.search import WEIGHTS, Place, fuse
+from kb.finding.search import WEIGHTS, Place, fuse, reranked
 
 TWO_BY_TWO = {"q1": {"a": 1.0}, "q2": {"a": 1.0}, "q3": {"b": 1.0}, "q4": {"b": 1.0}}
 
@@ -197,13 +197,34 @@ def test_simplex_has_every_triple_that_sums_to_one_and_equal_weights() -> None:
 
 def test_a_fit_stays_with_equal_weights_until_the_sets_agree_on_better_ones() -> None:
     grid = np.array([[1, 0, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
+    distance = np.linalg.norm(grid - fit.EQUAL, axis=1)
     noisy = {"a": np.array([0.9, 0.8, 0.7]), "b": np.array([0.5, 0.7, 0.7]), "c": np.array([0.8, 0.6, 0.7])}
-    assert fit.best(noisy, list(noisy), grid) == 2
+    assert fit.best(noisy, list(noisy), distance) == 2
     agreed = {name: np.array([0.9, 0.88, 0.7 + i / 100]) for i, name in enumerate("abc")}
-    assert fit.best(agreed, list(agreed), grid) == 0
+    assert fit.best(agreed, list(agreed), distance) == 0
     close = {"a": np.array([0.9, 0.88, 0.7]), "b": np.array([0.9, 0.91, 0.7]), "c": np.array([0.9, 0.9, 0.7])}
-    assert fit.best(close, list(close), grid) == 1
-    assert fit.best({**close, fit.SAMPLE: np.array([0.0, 0.0, 1.0])}, [*close, fit.SAMPLE], grid) == 1
+    assert fit.best(close, list(close), distance) == 1
+    assert fit.best({**close, fit.SAMPLE: np.array([0.0, 0.0, 1.0])}, [*close, fit.SAMPLE], distance) == 1
+
+
+def test_the_finest_mix_is_the_best_mean_of_the_public_sets() -> None:
+    values = {"a": np.array([0.9, 0.8]), "b": np.array([0.5, 0.7]), fit.SAMPLE: np.array([1.0, 0.0])}
+    assert fit.finest(values, list(values)) == 1
+
+
+def test_late_interaction_is_fitted_as_the_search_adds_it() -> None:
+    lists = {
+        "answers": {"a": Place(1, 0.9, ""), "b": Place(2, 0.8, ""), "c": Place(3, 0.1, "")},
+        "asks": {},
+        "lexical": {},
+        "late": {"b": Place(1, 0.7, ""), "a": Place(2, 0.2, "")},
+    }
+    one = fit.case(lists, {"b": 1.0})
+    fused = fuse({"answers": list(lists["answers"].items())}, {"answers": 1.0})
+    for weight in (0.0, 0.1, 0.2, 1.0):
+        ranking = list(reranked(fused, lists["late"], weight))
+        measured = fit.with_late([one], np.array([1.0, 0.0, 0.0]), np.array([weight]))
+        assert measured == pytest.approx([bench.ndcg(ranking, {"b": 1.0})])
 
 
 def test_fit_ranks_as_the_search_does() -> None:
@@ -245,4 +266,5 @@ def test_no_set_is_reported_with_weights_of_its_relatives() -> None:
     found = fit.fitted(cases)
     assert found["without"]["xquad_en"]["fitted_on"] == ["stackfaq"]
     assert found["without"]["stackfaq"]["fitted_on"] == ["xquad_en", "xquad_zh"]
+    assert found["without"]["stackfaq"]["weights"] == {**dict.fromkeys(fit.LISTS, 0.3333), "late": 0.0}
     assert found["sets"] == ["xquad_en", "xquad_zh", "stackfaq"]
