@@ -26,6 +26,8 @@ class Settings:
     precision:   `auto` (bf16 where the processor has it), `fp32` or `bf16`
     query_prompt, passage_prompt: written before each text; `auto` = E5's for the packaged model,
                  the model's own otherwise
+    reranker:    any sentence-transformers CrossEncoder by name or path, which reads the first hits again; '' = none
+    reranker_weight: how much it counts beside all else together, in per cent
     host, port:  where the app listens
     origins:     the addresses people open, as in `https://kb.example.com`, with commas between them;
                  '' = what follows from host and port
@@ -40,6 +42,8 @@ class Settings:
     precision: str = "auto"
     query_prompt: str = "auto"
     passage_prompt: str = "auto"
+    reranker: str = ""
+    reranker_weight: int = 100
     host: str = "127.0.0.1"
     port: int = 8501
     origins: str = ""
@@ -117,7 +121,7 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
 def _read(field: str, name: str, value: str) -> object:
     if field in ("articles", "home"):
         return Path(value).expanduser().resolve()
-    if field in ("port", "keep"):
+    if field in ("port", "keep", "reranker_weight"):
         if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:

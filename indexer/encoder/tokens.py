@@ -95,7 +95,8 @@ def packed(rows: Vector, places: Sequence[int]) -> Tokens:
 
 def cosines(tokens: Tokens, asked: Vector) -> Vector:
     """(t, q) cosine of each kept token with each of the question's rows, (q, kept)."""
-    levels = _FOUR[tokens["codes"]].reshape(len(tokens), -1)
+    codes = np.ascontiguousarray(tokens["codes"])
+    levels = _FOUR.take(codes.ravel(), axis=0, mode="clip").reshape(len(tokens), -1)
     return np.asarray((levels @ asked.T) * tokens["scale"].astype(np.float32)[:, None], np.float32)
 
 

@@ -15,7 +15,16 @@ from kb.finding import filters
 from kb.people.users import User
 
 # What may be asked, and what is asked where it is not said.
-QUESTION: Mapping[str, Any] = {"q": "", "lang": "", "product": "", "prefer_lang": "", "limit": 10, "why": False}
+# `settled`: the question stands, nobody is typing.
+QUESTION: Mapping[str, Any] = {
+    "q": "",
+    "lang": "",
+    "product": "",
+    "prefer_lang": "",
+    "limit": 10,
+    "why": False,
+    "settled": False,
+}
 
 
 def answer(desk: Desk, asked: Mapping[str, Any], by: User, ui: str) -> dict[str, Any]:
@@ -28,7 +37,8 @@ def answer(desk: Desk, asked: Mapping[str, Any], by: User, ui: str) -> dict[str,
     typed = filters.typed(asked["q"])
     product, lang = _product(desk, typed) or desk.product(asked["product"]), typed.lang or asked["lang"]
     at, speaks = datetime.now(UTC), asked["prefer_lang"]
-    hits = desk.ask(typed.question, by, lang=lang, product=product, prefer_lang=speaks, limit=asked["limit"], at=at)
+    options = {"limit": asked["limit"], "settled": asked["settled"]}
+    hits = desk.ask(typed.question, by, lang=lang, product=product, prefer_lang=speaks, at=at, **options)
     found = beside(desk, hits, product=product, lang=lang, speaks=speaks, by=by, at=at)
     return {
         **payload.of_hits(hits, 1000 * (time.perf_counter() - started), floor=desk.floor.now, why=asked["why"]),

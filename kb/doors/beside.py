@@ -64,7 +64,7 @@ def _experts(desk: Desk, served: Served, hits: Hits, product: str, speaks: str, 
 
 def _unfiltered(desk: Desk, hits: Hits, speaks: str, by: User, at: datetime) -> Article | None:
     """The first article without the filters, if it is a better one than the filters let through."""
-    wide = desk.ask(hits.query, by, prefer_lang=speaks, limit=1, at=at, vector=hits.vector)
+    wide = desk.ask(hits.query, by, prefer_lang=speaks, limit=1, at=at, vector=hits.vector, tokens=hits.tokens)
     first = wide.hits[0].article if wide.hits else None
     better = wide.verdict.name == "found" or not hits.hits
     return first if first and better and first.id not in {hit.article.id for hit in hits.hits[:1]} else None

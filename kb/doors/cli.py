@@ -79,8 +79,10 @@ def ask(question: Sequence[str], lang: str, product: str, limit: int, as_json: b
         desk = wiring.Desk(context.settings)
         desk.open()
         desk.encoder = wiring.load_encoder(context.settings)
+        desk.reranker = wiring.load_reranker(context.settings)
         desk.encoder_state = "ready"
         asked = {**QUESTION, "q": " ".join(question), "lang": lang, "product": product, "limit": limit, "why": why}
+        asked["settled"] = True
         told = answer(desk, asked, OPERATOR, context.language)
         click.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _readable(told, context))
         return 0

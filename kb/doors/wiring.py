@@ -30,7 +30,7 @@ from kb.db import Database
 from kb.doors.floor import FloorKeeper
 from kb.doors.presence import Presence
 from kb.errors import GenerationError, KBError, PublishError, QuestionError, SettingError
-from kb.finding.search import Encoder, Hits, Vector, search
+from kb.finding.search import Encoder, Hits, Reranker, Tokens, Vector, search
 from kb.people import audit, users
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
 from kb.people.users import User
@@ -67,6 +67,15 @@ def load_encoder(settings: Settings) -> Encoder:
     encoder = SentenceEncoder(settings)
     encoder.queries(WARM_UP)
     return encoder
+
+
+def load_reranker(settings: Settings) -> Reranker | None:
+    """The reranker the settings name, None where they name none. Raises SettingError for one that does not load."""
+    if not settings.reranker:
+        return None
+    from indexer.encoder.reranker import CrossReranker
+
+    return CrossReranker(settings)
 
 
 def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress: Progress | None = None) -> Report:
@@ -112,6 +121,7 @@ class Desk:
 
     settings: Settings
     encoder: Encoder | None = None
+    reranker: Reranker | None = None
     encoder_state: EncoderState = "warming"
     floor: FloorKeeper = field(default_factory=FloorKeeper)  # what stands beside an answer
     trouble: KBError | None = None  # what the last background step ran into
@@ -199,10 +209,13 @@ class Desk:
         limit: int = 10,
         at: datetime | None = None,
         vector: Vector | None = None,
+        tokens: Tokens | None = None,
+        settled: bool = False,
     ) -> Hits:
         """The answer to this person's question now. `lang` and `product` narrow; `product` may be any name of it.
 
-        vector: the question's, where it is known already
+        vector, tokens: the question's, where they are known already
+        settled: the question stands; a reranker that is set up reads the first hits
         Raises QuestionError for an empty question or an unknown product, GenerationError where no
         index serves. An encoder that fails costs the vectors, never the answer.
         """
@@ -210,6 +223,7 @@ class Desk:
         code = self.product(product)
         scope = scope_of(served, by, at or datetime.now(UTC), lang, code)
         options = {"catalogue": served.catalogue, "prefer_lang": prefer_lang, "limit": limit, "vector": vector}
+        options |= {"tokens": tokens, "reranker": self.reranker if settled else None}
         encoder = self.encoder if self._fits(served) else None
         try:
             return search(question, scope, index=served.opened.engine, encoder=encoder, **options)  # type: ignore[arg-type]
@@ -299,6 +313,7 @@ class Desk:
 
         try:
             self.encoder = load_encoder(self.settings)
+            self.reranker = load_reranker(self.settings)
             self.encoder_state = "ready"
             self.floor.touched()
         except KBError as error:

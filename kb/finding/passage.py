@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kb import text
 from kb.content.articles import Article, Span
 from kb.content.body import heading_at
-from kb.finding.chunks import Chunk, embedded
+from kb.finding.chunks import Chunk
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def choose(
     whole = _scaled([cosines.get(chunk.id, 0.0) for chunk, _ in answers])
     parts = [(i, a, b) for i, (_, shown) in enumerate(answers) for a, b in sentences(shown)]
     shares = _term_shares([one for _, shown in answers for one in _folded(shown)], wanted)
-    tokens = _scaled(_token_scores(article, answers, parts, near))
+    titled = any(chunk.kind == "title" for chunk, _ in chunks)  # and so embedded before each piece of its text
+    tokens = _scaled(_token_scores(len(article.title) + 1 if titled else 0, answers, parts, near))
     scores = [
         CHUNK_SHARE * whole[i] + TOKEN_SHARE * token + WORD_SHARE * share - behind[i]
         for (i, _, _), token, share in zip(parts, tokens, shares, strict=True)
@@ -118,15 +119,18 @@ def sentences(shown: str) -> tuple[tuple[int, int], ...]:
 
 
 def _token_scores(
-    article: Article, answers: Sequence[tuple[Chunk, str]], parts: Sequence[tuple[int, int, int]], near: Sequence[Near]
+    lead: int, answers: Sequence[tuple[Chunk, str]], parts: Sequence[tuple[int, int, int]], near: Sequence[Near]
 ) -> list[float]:
-    """Per sentence the mean over the question's tokens of the best cosine with one of the sentence's own."""
+    """Per sentence the mean over the question's tokens of the best cosine with one of the sentence's own.
+
+    lead: characters that stand before a piece of the body where it was embedded
+    """
     of = {one.chunk.id: one for one in near}
-    before = [len(embedded(article, chunk)) - len(shown) for chunk, shown in answers]
     found = []
     for i, start, end in parts:
-        one = of.get(answers[i][0].id)
-        low, high = (0, 0) if one is None else np.searchsorted(one.places, (start + before[i], end + before[i]))
+        chunk = answers[i][0]
+        one, before = of.get(chunk.id), lead if chunk.kind in ("body", "block") else 0
+        low, high = (0, 0) if one is None else one.places.searchsorted((start + before, end + before)).tolist()
         found.append(float(one.cosines[low:high].max(axis=0).mean()) if one is not None and high > low else -1.0)
     least = min((score for score in found if score > -1), default=0.0)
     return [max(score, least) for score in found]

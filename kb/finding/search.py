@@ -32,6 +32,7 @@ Tokens = NDArray[Any]  # of a text: rows of a question's, packed ones of a passa
 # benchmarks/fit.py, see docs/search.md.
 WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3, "late": 0.5}
 
+RERANKED = 10  # articles a reranker reads, where one is set up
 LATE_DEPTH = 20  # of the first articles, as many as late interaction is worked out for
 
 DEPTH = 100  # articles a list is scaled over and fused from
@@ -67,6 +68,16 @@ class Encoder(Protocol):
 
     def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
         """The same rows and, per text, its tokens for late interaction; both from one pass."""
+        ...
+
+
+class Reranker(Protocol):
+    """Reads a question and a text together. `weight`: how much it counts beside all else together, ≥ 0."""
+
+    @property
+    def weight(self) -> float: ...
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers, on the model's own scale, higher is better."""
         ...
 
 
@@ -196,12 +207,14 @@ def search(
     tokens: Tokens | None = None,
     weights: Mapping[str, float] = WEIGHTS,
     fold_twins: bool = True,
+    reranker: Reranker | None = None,
 ) -> Hits:
     """The articles that answer, best first, at most `limit`, each with its best passage.
 
     encoder:     None while it is not ready; the lexical list then answers alone
     prefer_lang: the customer's language, '' = the language of the question; orders twins, hides nothing
     vector, tokens: the question's, where they are known already
+    reranker:    reads the first `RERANKED` articles once more; slow, so for a question that stands
     Raises QuestionError when nothing is left of the question once it is cleaned.
     """
     typed = text.clean(question)
@@ -217,6 +230,11 @@ def search(
     if taught:
         fused = taught.join(fused)
         lists["learnt"] = by_article(Ranked(id, chunk, score) for id, (score, chunk) in taught.near.items())
+    if reranker and fused:
+        first = list(fused)[:RERANKED]
+        passages = {id: passage_of(index.article(id), asked, index, vector, tokens, found.near.get(id)) for id in first}
+        lists["reranker"] = read_again(asked, passages, reranker, index)
+        fused = reranked(fused, lists["reranker"], reranker.weight)
     named = _named(asked, scope, index, catalogue) | _titled(asked, fused, index)
     order = list(dict.fromkeys([*sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
     shown = _folded(order, prefer_lang or text.language(asked), asked.lower(), scope, index) if fold_twins else None
@@ -374,6 +392,14 @@ def reranked(fused: Mapping[str, float], late: Mapping[str, Place], weight: floa
     extra = fuse({"late": list(late.items())}, {"late": 1.0})
     both = {id: (score + weight * extra.get(id, 0.0)) / (1 + weight) for id, score in fused.items()}
     return dict(sorted(both.items(), key=lambda item: (-item[1], item[0])))
+
+
+def read_again(asked: str, passages: Mapping[str, Passage], reranker: Reranker, index: Index) -> dict[str, Place]:
+    """What a reranker makes of articles, by title and passage."""
+    texts = [f"{index.article(id).title}\n{one.text}" for id, one in passages.items()]
+    scores = zip(passages, reranker.scores(asked, texts), strict=True)
+    ordered = sorted(scores, key=lambda item: (-item[1], item[0]))
+    return {id: Place(rank, score, passages[id].chunk) for rank, (id, score) in enumerate(ordered, 1)}
 
 
 def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict[str, None]:
