@@ -1,6 +1,6 @@
 """How much each list and late interaction count: fits `kb.finding.search.WEIGHTS`.
 
-    python benchmarks/fit.py DATA_ROOT [--json OUT]
+    python benchmarks/fit.py DATA_ROOT [--leave insuranceqa_en] [--json OUT]
 
 The three lists of every question come once from the product's own index and are scaled by its own
 `fuse`; then every mix of weights in steps of `STEP` is tried. Chosen is, of the mixes that no set of
@@ -49,7 +49,7 @@ SAMPLE = "sample base"
 LISTS = ("answers", "asks", "lexical")
 STEP = 0.05
 LATE_STEP, LATE_MOST = 0.1, 1.5
-MAX_QUESTIONS = 500  # of a set
+MAX_QUESTIONS = 300  # of a set
 MAX_DOCUMENTS = 4_000  # of a set, and every gold one
 RANK_CONSTANT = 60  # of reciprocal rank fusion, as its authors and its users set it
 DEPTH_MEASURED = 10
@@ -316,9 +316,9 @@ def _short(weights: Mapping[str, float]) -> str:
     return "/".join(f"{weights[name]:.2f}" for name in (*LISTS, "late") if name in weights)
 
 
-def collect_all(root: Path) -> dict[str, list[Case]]:
+def collect_all(root: Path, leave: Sequence[str] = ()) -> dict[str, list[Case]]:
     """The cases of the sample base and of every labelled set under a folder, small sets first."""
-    folders = [folder for folder in sorted(root.iterdir()) if bench.is_labelled_set(folder)]
+    folders = [one for one in sorted(root.iterdir()) if bench.is_labelled_set(one) and one.name not in leave]
     sets = [bench.read_set(folder).sampled(MAX_QUESTIONS).shortened(MAX_DOCUMENTS) for folder in folders]
     encoder = SentenceEncoder(settings())
     with closing(VectorCache(WORK / "vectors.sqlite")) as cache:
@@ -331,6 +331,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python benchmarks/fit.py", description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path, metavar="DATA_ROOT", help="folder of labelled sets")
     parser.add_argument("--json", type=Path, default=FIT, metavar="OUT", help="default: benchmarks/results/fit.json")
+    parser.add_argument("--leave", action="append", default=[], metavar="SET", help="a set to fit nothing on")
     given = parser.parse_args()
     if not any(bench.is_labelled_set(folder) for folder in given.root.iterdir()):
         parser.error(f"no folder under {given.root} has all of {', '.join(bench.FILES)}")
@@ -341,7 +342,7 @@ def main() -> int:
     bench.commit()
     given = arguments()
     try:
-        found = fitted(collect_all(given.root))
+        found = fitted(collect_all(given.root, given.leave))
     except KeyboardInterrupt:
         print("interrupted: nothing written", file=sys.stderr)
         return 130
