@@ -30,7 +30,7 @@ Tokens = NDArray[Any]  # of a text: rows of a question's, packed ones of a passa
 
 # How much each list counts once scaled to 0–1, and late interaction beside the three together; fitted by
 # benchmarks/fit.py, see docs/search.md.
-WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3, "late": 0.5}
+WEIGHTS: Mapping[str, float] = {"answers": 1 / 3, "asks": 1 / 3, "lexical": 1 / 3, "late": 0.4}
 
 RERANKED = 10  # articles a reranker reads, where one is set up
 LATE_DEPTH = 20  # of the first articles, as many as late interaction is worked out for
