@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ MAX_SHOWN = 480
 # escalate are shown apart, and what stands before the say-line is the customer's problem, not its answer.
 BEHIND = 0.3
 # What counts for a sentence: how near its chunk is as a whole, its own tokens, its share of the question's words.
-CHUNK_SHARE, TOKEN_SHARE, WORD_SHARE = 0.2, 0.5, 0.3
+CHUNK_SHARE, TOKEN_SHARE, WORD_SHARE = 0.2, 0.3, 0.5
+LENGTH_SHARE = 0.4  # how much a sentence's length counts against its words
 
 
 def choose(
@@ -137,21 +139,26 @@ def _token_scores(
 
 
 def _substantial(question: str) -> list[str]:
-    """The question's terms that mean something and are long enough to be looked for as letters."""
+    """The question's terms that mean something: English words from three letters on, Chinese characters and pairs."""
     words = [term for term in text.query_terms(question).words if term not in text.FUNCTION_WORDS]
-    return [term for term in words if len(term) > (2 if term.isascii() else 1)]
+    return [term for term in words if len(term) > 2 or not term.isascii()]
 
 
 def _term_shares(folded: Sequence[str], wanted: Sequence[str]) -> list[float]:
-    """Per text the share of the wanted terms in it, a term counting more the fewer texts have it. In [0, 1].
+    """Per text the share of the wanted terms in it, ≥ 0: a rare term counts more, a long text less, as in BM25.
 
     A term counts as there when its letters are: a stem is nearly always the start of its word, and
     taking every text apart into terms would cost more than the rest of the search.
     """
     present = [{term for term in wanted if term in one} for one in folded]
-    weight = {term: 1 / (1 + sum(term in has for has in present)) for term in wanted}
+    having = {term: sum(term in has for has in present) for term in wanted}
+    weight = {term: math.log(1 + (len(folded) - n + 0.5) / (n + 0.5)) for term, n in having.items()}
     total = sum(weight.values()) or 1.0
-    return [sum(weight[term] for term in has) / total for has in present]
+    usual = sum(map(len, folded)) / max(1, len(folded)) or 1.0
+    return [
+        sum(weight[term] for term in has) / total / (1 - LENGTH_SHARE + LENGTH_SHARE * len(one) / usual)
+        for has, one in zip(present, folded, strict=True)
+    ]
 
 
 def _scaled(values: Sequence[float]) -> list[float]:
