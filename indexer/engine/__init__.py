@@ -199,7 +199,7 @@ class Engine:
         if not len(tokens) or not any(map(len, flat)):
             return [[] for _ in articles]
         every = np.concatenate(flat)
-        near = cosines(every, tokens)
+        near, begins = cosines(every, tokens), every["place"]
         ends = np.cumsum([len(one) for one in flat]).tolist()
         filled = [end for end, one in zip(ends, flat, strict=True) if len(one)]
         best = iter(np.maximum.reduceat(near, [0, *filled[:-1]], axis=0).mean(axis=1).tolist())
@@ -208,9 +208,9 @@ class Engine:
         for (s, at), some in zip(places, kept, strict=True):
             found.append([])
             for chunk, one in zip(self.segments[s].chunks(at) if some else (), some, strict=True):
-                stop = next(end)
+                its = slice((stop := next(end)) - len(one), stop)
                 if len(one):
-                    found[-1].append(Near(chunk, next(best), one["place"], near[stop - len(one) : stop]))
+                    found[-1].append(Near(chunk, next(best), begins[its], near[its]))
         return found
 
     def article(self, id: str) -> Article:

@@ -87,7 +87,9 @@ class Segment:
 
     def chunks(self, at: int) -> list[Chunk]:
         """All chunks of the article at a place in `entries`."""
-        return [self.chunk(row) for row in range(self.first[at], self.first[at + 1])]
+        article = self.entries[at].article.id
+        rows = self.table[self.first[at] : self.first[at + 1]].tolist()
+        return [Chunk(f"{article}#{n}", article, KINDS[kind], Span(low, high)) for _, kind, n, low, high in rows]
 
     def tokens(self, at: int) -> list[Tokens]:
         """The packed tokens of each chunk of the article at a place in `entries`; none where none were kept."""

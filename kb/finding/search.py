@@ -417,7 +417,8 @@ def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict
 def _titled(asked: str, fused: Iterable[str], index: Index) -> dict[str, None]:
     """Articles whose title was typed in full."""
     wanted = text.fold(asked)
-    return {id: None for id in fused if _fold(index.article(id).title) == wanted}
+    first = itertools.islice(fused, DEPTH // 2)  # who has all of the words and none other stands before these end
+    return {id: None for id in first if _fold(index.article(id).title) == wanted}
 
 
 @functools.lru_cache(maxsize=50_000)
