@@ -417,7 +417,7 @@ def _named(asked: str, scope: Scope, index: Index, catalogue: Catalogue) -> dict
 def _titled(asked: str, fused: Iterable[str], index: Index) -> dict[str, None]:
     """Articles whose title was typed in full."""
     wanted = text.fold(asked)
-    first = itertools.islice(fused, DEPTH // 2)  # who has all of the words and none other stands before these end
+    first = itertools.islice(fused, DEPTH // 2)  # a title typed in full is never far down
     return {id: None for id in first if _fold(index.article(id).title) == wanted}
 
 
