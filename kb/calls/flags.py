@@ -119,11 +119,19 @@ def answers_for(connection: sa.Connection, by: User) -> tuple[tuple[Flag, Answer
 
 def told(connection: sa.Connection, by: User, flag: str, at: datetime) -> None:
     """This person has seen the answer to their flag. Raises NotFoundError for another's."""
+    _tell(connection, by, flag, at)
+
+
+def untold(connection: sa.Connection, by: User, flag: str) -> None:
+    """They have not, after all. Raises NotFoundError for another's."""
+    _tell(connection, by, flag, None)
+
+
+def _tell(connection: sa.Connection, by: User, flag: str, at: datetime | None) -> None:
     mine = sa.select(tables.flag.c.id).where(tables.flag.c.id == flag, tables.flag.c.agent == by.id)
-    if connection.scalar(mine) is None:
+    answered = tables.flag_answer.c.flag.in_(mine)
+    if not connection.execute(sa.update(tables.flag_answer).where(answered).values(told_at=at)).rowcount:
         raise NotFoundError("flag_not_found")
-    table = tables.flag_answer
-    connection.execute(sa.update(table).where(table.c.flag == flag).values(told_at=at))
 
 
 def _kept(written: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kb.calls import flags
-from kb.calls.flags import MAX_TEXT, REASONS, Flag
+from kb.calls.flags import MAX_TEXT, REASONS, Answer, Flag
 from kb.db import Connection, Database
-from kb.errors import NotFoundError, RequestError
+from kb.errors import NotAllowedError, NotFoundError, RequestError
+from kb.people.users import Role, User
 from tests.people_on_the_floor import BO, MAY, MINUTE, NOON, PHONE
 
 WRONG = Flag("f-1", "may", NOON, "refund-times-en", "v" * 64, "wrong", "Within 3 days.", "It is 7.", "call-1")
@@ -77,3 +78,56 @@ def test_ones_own_flag_can_be_taken_back(connection: Connection) -> None:
     assert flags.of_article(connection, WRONG.article) == (WRONG,)
     flags.undo(connection, MAY, "f-1", NOON + MINUTE)
     assert flags.of_article(connection, WRONG.article) == flags.of_call(connection, "call-1") == ()
+
+
+# --- what became of it -----------------------------------------------------------------------------
+
+ED = User("ed", "Ed", Role.EDITOR)
+DONE = Answer("f-1", "ed", NOON + MINUTE, True, "It says 7 days now.")
+
+
+def test_a_flag_waits_until_it_is_answered_and_the_answer_reaches_whoever_flagged(connection: Connection) -> None:
+    flags.put(connection, MAY, WRONG)
+    flags.put(connection, BO, replace(WRONG, id="f-2", agent="bo", at=NOON - MINUTE))
+    assert [one.id for one in flags.waiting(connection)] == ["f-2", "f-1"]
+    flags.answer(connection, ED, DONE)
+    assert [one.id for one in flags.waiting(connection)] == ["f-2"]
+    assert flags.answers_for(connection, MAY) == ((WRONG, DONE),)
+    assert flags.answers_for(connection, BO) == ()
+
+
+def test_an_answer_once_seen_is_gone_and_can_be_had_back(connection: Connection) -> None:
+    flags.put(connection, MAY, WRONG)
+    flags.answer(connection, ED, DONE)
+    with pytest.raises(NotFoundError):
+        flags.told(connection, BO, "f-1", NOON)
+    flags.told(connection, MAY, "f-1", NOON)
+    assert flags.answers_for(connection, MAY) == ()
+    flags.untold(connection, MAY, "f-1")
+    assert flags.answers_for(connection, MAY) == ((WRONG, DONE),)
+
+
+def test_a_second_answer_takes_the_place_of_the_first_and_is_told_anew(connection: Connection) -> None:
+    flags.put(connection, MAY, WRONG)
+    flags.answer(connection, ED, DONE)
+    flags.told(connection, MAY, "f-1", NOON)
+    again = replace(DONE, done=False, text="It is right: 7 days for parcels.")
+    flags.answer(connection, ED, again)
+    assert flags.answers_for(connection, MAY) == ((WRONG, again),)
+
+
+def test_an_answer_is_an_editors_masked_and_of_a_flag_that_is_there(connection: Connection) -> None:
+    flags.put(connection, MAY, WRONG)
+    with pytest.raises(NotAllowedError):
+        flags.answer(connection, MAY, DONE)
+    with pytest.raises(NotFoundError):
+        flags.answer(connection, ED, replace(DONE, flag="none"))
+    flags.answer(connection, ED, replace(DONE, text=f"I called {PHONE}"))
+    ((_, told),) = flags.answers_for(connection, MAY)
+    assert told.text == "I called ‹phone›"
+
+
+def test_a_flag_that_was_taken_back_waits_for_nobody(connection: Connection) -> None:
+    flags.put(connection, MAY, WRONG)
+    flags.undo(connection, MAY, "f-1", NOON)
+    assert flags.waiting(connection) == ()

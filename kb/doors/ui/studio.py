@@ -104,12 +104,14 @@ def _top() -> None:
     with st.popover(t("studio.new"), icon=":material/add:"), st.form("new-article", border=False):
         title = st.text_input(t("edit.title_field"))
         id = st.text_input(t("studio.id"), help=t("studio.id_help"))
-        category = st.selectbox(t("studio.category"), CATEGORIES, format_func=lambda one: t(f"category.{one}"))
+        kinds = {one: t(f"category.{one}") for one in CATEGORIES}
+        category = st.selectbox(t("studio.category"), CATEGORIES, format_func=kinds.__getitem__)
+        langs = {one: t(f"studio.lang_{one}") for one in LANGS}
         lang = st.segmented_control(
             t("studio.lang"),
             list(LANGS),
             default=hl(),
-            format_func=lambda one: t(f"studio.lang_{one}"),
+            format_func=langs.__getitem__,
             required=True,
         )
         if st.form_submit_button(t("studio.begin"), type="primary"):

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from kb.calls import bulletins, promises, shift
+from kb.calls import bulletins, flags, promises, shift
 from kb.calls.bulletins import Bulletin
+from kb.calls.flags import Answer, Flag
 from kb.calls.promises import Promise
 from kb.calls.shift import Changed
 from kb.content.articles import Span
@@ -42,6 +43,7 @@ def page() -> None:
             unseen = bulletins.unseen(connection, by, now)
             due = promises.due(connection, by, shift.end_of_day(served.site, now))
             answered = gap.answered(connection, by)
+            heard = flags.answers_for(connection, by)
             changed = shift.changed(connection, by, current, now)
         _done()
         left, right = st.columns(2, gap="medium")
@@ -50,6 +52,7 @@ def page() -> None:
             _due(served, due, now)
         with right:
             _answered(here, answered)
+            _heard(here, heard)
             _changed(here, served, changed, now)
             if may(by, Action.SEE_INSIGHTS):
                 trust(served.opened.manifest.calibration)
@@ -136,6 +139,25 @@ def _answered(here: Desk, answered: Sequence[tuple[Gap, Report]]) -> None:
                 off = asked, gap.told, gap.untold, report.id
                 look = ":material/check:"
                 st.button(t("today.kept"), icon=look, key=f"told-{report.id}", on_click=_off, args=off)
+
+
+def _heard(here: Desk, heard: Sequence[tuple[Flag, Answer]]) -> None:
+    """What became of the sentences this person said are not right; nothing where they said none."""
+    if not heard:
+        return
+    with _section(t("today.heard"), len(heard), ""):
+        for flag, one in heard:
+            article = here.read(flag.article, me())
+            with st.container(horizontal=True, gap="small"):
+                with st.container(width="stretch", gap="xxsmall"):
+                    st.markdown(safe_markdown(flag.sentence or here.title(flag.article, me())))
+                    outcome = t("today.mended") if one.done else t("today.right")
+                    st.caption(" · ".join(safe_markdown(part) for part in (outcome, one.text, one.by) if part))
+                    if article:
+                        _open(article.title, article.id, f"flagged-{flag.id}")
+                off = flag.sentence or flag.article, flags.told, flags.untold, flag.id
+                look = ":material/check:"
+                st.button(t("notice.seen"), icon=look, key=f"heard-{flag.id}", on_click=_off, args=off)
 
 
 def _open(title: str, id: str, key: str) -> None:
