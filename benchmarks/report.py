@@ -156,10 +156,17 @@ def verdict() -> str:
     return f"{text}\n\n{table(header, rows)}"
 
 
+def pages(found: Mapping[str, Any]) -> str:
+    """How long the supervisor's pages take over a busy journal."""
+    rows = [[name, both(ms)] for name, ms in found["systems"].items()]
+    text = f"**Pages** (`python benchmarks/pages.py`), drawn in process over {found['data']}, p50 / p95."
+    return f"{text}\n\n{table(['page', 'time'], rows)}"
+
+
 def figures() -> str:
     """All tables there are results for."""
     parts = [retrieval(), typing(), verdict()]
-    for name, draw in (("live", live), ("latency", latency), ("encoder", encoder), ("index", index)):
+    for name, draw in (("live", live), ("latency", latency), ("encoder", encoder), ("index", index), ("pages", pages)):
         found = load(name)
         if found:
             parts.append(draw(found))

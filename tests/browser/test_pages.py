@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from kb.care import demo
+from kb.content import articles, site
+from kb.db import Database
+from kb.people.users import OPERATOR
 from tests.browser.conftest import App, answered, focused, sign_in, wait_for
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("search", "today", "bulletins", "practice", "calls", "studio", "edit?id=refund-expired-card-en")
+PAGES = (
+    *("search", "today", "bulletins", "practice", "calls"),
+    *("gaps", "insights", "studio", "edit?id=refund-expired-card-en"),
+)
+WITH_A_MONTH = (
+    "insights?list=missing",
+    "insights?part=speed&list=slowest",
+    "insights?part=articles&list=never_used",
+    "insights?part=feedback&list=flags",
+    "insights?part=coaching",
+    "gaps",
+    "gaps?gap=demo-g-trade-in",
+)
 SERIOUS = {"serious", "critical"}
 
 
@@ -77,3 +94,26 @@ def test_an_open_article_with_its_bar_and_forms_can_be_used_by_everybody(page: P
     page.keyboard.press("?")
     expect(page.locator("#sheet")).to_be_visible()
     assert serious(page) == []
+
+
+@pytest.fixture(scope="module")
+def month(app: App) -> Iterator[None]:
+    """The sample month in the app's base, and out of it again."""
+    database = Database(f"sqlite:///{app.home}/firstcall.sqlite")
+    served, _ = articles.read_all(app.articles)
+    zone = site.load(app.articles).zone
+    with database.write() as connection:
+        demo.fill(connection, OPERATOR, {one.id: one.version for one in served}, datetime.now(UTC), zone)
+    yield
+    with database.write() as connection:
+        demo.clear(connection, OPERATOR)
+    database.close()
+
+
+def test_the_supervisors_pages_can_be_used_by_everybody_with_a_month_on_them(page: Page, app: App, month: None) -> None:
+    for path in WITH_A_MONTH:
+        page.goto(f"{app.url}/{path}")
+        page.get_by_test_id("stMain").locator("table, canvas, svg.marks").first.wait_for(timeout=20_000)
+        page.wait_for_timeout(1_500)
+        assert (path, serious(page)) == (path, [])
+        assert (path, max(wider_than_the_window(page), 0)) == (path, 0)

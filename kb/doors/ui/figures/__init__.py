@@ -151,8 +151,9 @@ def sample(here: Desk, by: User) -> str:
     if not there:
         return ""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="sample-banner"):
-        st.markdown(f":material/science: **{t('demo.banner')}**", width="stretch")
+        said = st.container(width="stretch")
         shown = tabs("calls", t("demo.shown"), {TAG: t("demo.sample"), "real": t("demo.real")}, TAG)
+        said.markdown(f":material/science: **{t('demo.banner') if shown == TAG else t('demo.hidden')}**")
         if may(by, Action.SHOW_DEMO):
             with st.popover(t("demo.clear"), icon=":material/delete:"):
                 st.markdown(t("demo.clear_sure"))

@@ -14,6 +14,8 @@ from kb.gaps.analytics.searches import LONG_RANK, VERDICTS, Shares, Speed
 
 COLORS = {"found": "#1a936f", "maybe": "#c9822b", "missing": "#cc4b5f"}
 MAIN, SECOND = "#2c8fb5", "#c9822b"
+GAPS = {"opened": "#cc4b5f", "closed": "#2c8fb5", "verified": "#1a936f", "reopened": "#c9822b"}
+INK = {"light": "#3c4753", "dark": "#c9d1d9"}
 HEIGHT = 260
 LABEL = 240  # pixels of a name on an axis
 
@@ -22,8 +24,10 @@ def _chart(rows: Sequence[Mapping[str, object]]) -> alt.Chart:
     return alt.Chart(alt.Data(values=list(rows)))  # type: ignore[no-untyped-call]
 
 
-def _draw(chart: alt.Chart | alt.LayerChart, alt_text: str) -> None:
-    st.altair_chart(chart.properties(height=HEIGHT), width="stretch", alt=alt_text)
+def _draw(chart: alt.Chart | alt.LayerChart, alt_text: str, height: int = HEIGHT) -> None:
+    ink = INK["dark" if st.context.theme.type == "dark" else "light"]  # Streamlit's own is too faint to read
+    read = chart.properties(height=height).configure_axis(labelColor=ink, titleColor=ink, labelFontSize=12)
+    st.altair_chart(read.configure_legend(labelColor=ink, labelFontSize=13), width="stretch", alt=alt_text)
 
 
 def _days(title: str) -> alt.X:
@@ -93,9 +97,7 @@ def by_part(shares: Mapping[str, Shares], names: Mapping[str, str], title: str) 
             ],
         )
     )
-    st.altair_chart(
-        chart.properties(height=150 + 26 * len(most)), width="stretch", alt=t("figures.by_part_alt", part=title)
-    )
+    _draw(chart, t("figures.by_part_alt", part=title), 150 + 26 * len(most))
 
 
 def speed(days: Mapping[str, Speed]) -> None:
@@ -182,14 +184,16 @@ def pareto(gaps: Sequence[tuple[str, float, float]]) -> None:
 def moved(weeks: Sequence[tuple[str, str, int]]) -> None:
     """(first day of the week, what became of gaps, how many)."""
     rows = [{"day": day, "kind": t(f"figures.gaps_{kind}"), "count": count} for day, kind, count in weeks]
+    names = [t(f"figures.gaps_{kind}") for kind in GAPS]
+    scale = alt.Scale(domain=names, range=list(GAPS.values()))
     chart = (
         _chart(rows)
         .mark_bar()
         .encode(
             x=_days(t("figures.week")),
-            xOffset=alt.XOffset("kind:N"),
+            xOffset=alt.XOffset("kind:N", sort=names),
             y=alt.Y("count:Q", title=t("figures.gaps"), axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("kind:N", title=None, legend=alt.Legend(orient="top")),
+            color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
             tooltip=[_tip("day:O", t("figures.week")), _tip("kind:N", ""), _tip("count:Q", t("figures.gaps"))],
         )
     )
