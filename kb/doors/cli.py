@@ -247,6 +247,9 @@ def serve(open_browser: bool) -> None:
         host, port = context.settings.host, context.settings.port
         url = f"http://{host}:{port}"
         click.echo(context.say("cli.serving", url=url))
+        with wiring.desk().database.read() as connection:
+            if demo.is_offered(connection):
+                click.echo(context.say("demo.hint"))
         if open_browser and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             threading.Timer(OPEN_AFTER, webbrowser.open, [url]).start()
         uvicorn.run(

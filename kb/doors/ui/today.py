@@ -17,6 +17,7 @@ from kb.calls.shift import Changed
 from kb.content.articles import Span
 from kb.content.versions import short_diff
 from kb.db import Connection
+from kb.doors.ui import figures
 from kb.doors.ui.frame import me, moment, open_article, safe_markdown, t, told
 from kb.doors.ui.notices import notice
 from kb.doors.ui.trust import trust
@@ -38,6 +39,7 @@ def page() -> None:
         served = here.served or here.open()
         now = datetime.now(UTC)
         st.caption(served.site.today(now).isoformat())
+        figures.offer(here, by)
         current = {id: listed.sha256 for id, listed in served.opened.manifest.articles.items()}
         with here.database.read() as connection:
             unseen = bulletins.unseen(connection, by, now)

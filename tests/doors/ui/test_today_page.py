@@ -195,3 +195,10 @@ def test_a_base_too_small_to_measure_says_so(look: Look, desk: Desk, monkeypatch
     shown = "\n".join(texts(look("today", SUE)))
     assert "Chinese: too few questions and titles to measure it." in shown
     assert "English: too few questions and titles to measure it." in shown
+
+
+def test_an_empty_base_offers_its_supervisor_a_sample_and_nobody_else(look: Look, desk: Desk) -> None:
+    for by, offered in ((SUE, True), (MAY, False)):
+        assert ("demo-fill" in [one.key for one in look("today", by).button]) is offered
+    call(desk, MAY)
+    assert "demo-fill" not in [one.key for one in look("today", SUE).button]

@@ -145,10 +145,9 @@ def sample(here: Desk, by: User) -> str:
     Over the sample stands a banner; an empty base is offered one.
     """
     with here.database.read() as connection:
-        there, offered = demo.is_there(connection), demo.is_offered(connection)
-    if offered:
-        _offer(by)
+        there = demo.is_there(connection)
     if not there:
+        offer(here, by)
         return ""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="sample-banner"):
         said = st.container(width="stretch")
@@ -161,8 +160,13 @@ def sample(here: Desk, by: User) -> str:
     return TAG if shown == TAG else ""
 
 
-def _offer(by: User) -> None:
-    if may(by, Action.SHOW_DEMO):
+def offer(here: Desk, by: User) -> None:
+    """While nothing has happened in this base: a month of sample calls, for who may show it."""
+    if not may(by, Action.SHOW_DEMO):
+        return
+    with here.database.read() as connection:
+        offered = demo.is_offered(connection)
+    if offered:
         with st.container(border=True, key="sample-offer"):
             st.markdown(t("demo.offer"))
             st.button(t("demo.fill"), key="demo-fill", type="primary", icon=":material/science:", on_click=_fill)
@@ -174,8 +178,9 @@ def _fill() -> None:
         served = here.served or here.open()
         versions = {id: listed.sha256 for id, listed in served.opened.manifest.articles.items()}
         with here.database.write() as connection:
-            demo.fill(connection, me(), versions, datetime.now(UTC), served.site.zone)
+            calls = demo.fill(connection, me(), versions, datetime.now(UTC), served.site.zone)
         here.floor.touched()
+        st.toast(t("demo.done", calls=calls), icon=":material/science:")
 
 
 def _clear() -> None:
