@@ -123,9 +123,7 @@ def _rows(
 ) -> None:
     """Gaps one below the other, a page at a time; all of them as CSV. line: after how many the 80 % line stands."""
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="right", gap="small"):
-        pages, page = -(-len(gaps) // SHOWN), 1
-        if pages > 1:
-            page = int(st.number_input(t("figures.page", pages=pages), 1, pages, 1, key="gaps-page", width=170))
+        start = figures.first_of_page("gaps-page", len(gaps), SHOWN)
         st.download_button(
             t("figures.csv"),
             lambda: _csv(served, gaps, prices, board),
@@ -135,7 +133,6 @@ def _rows(
             key="csv-gaps",
             on_click="ignore",
         )
-    start = (page - 1) * SHOWN
     for place, one in enumerate(gaps[start : start + SHOWN], start + 1):
         _row(served, one, prices.get(one.id), board, now)
         if place == line:

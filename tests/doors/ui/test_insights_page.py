@@ -14,7 +14,6 @@ from streamlit.testing.v1 import AppTest
 from kb import tables
 from kb.care import demo
 from kb.doors.ui import figures
-from kb.doors.ui.figures import Listing
 from kb.doors.wiring import Desk
 from kb.people.users import Role, User
 from kb.text import csv_of
@@ -256,6 +255,36 @@ def test_a_supervisor_of_another_team_sees_nobody(look: Look, worked: Desk) -> N
     assert at_part(look, tech, "coaching").selectbox(key="person-en").options == ["May"]
 
 
-def test_long_lists_come_a_page_at_a_time() -> None:
-    rows = [(n,) for n in range(figures.SHOWN * 2 + 1)]
-    assert Listing("t", ["n"], rows, {}).rows[figures.SHOWN] == (25,)
+def test_long_lists_come_a_page_at_a_time(look: Look, desk: Desk) -> None:
+    call(desk, "call-1")
+    for n in range(figures.SHOWN + 3):
+        event(desk, f"e{n:02}", "call-1", "search", n, f"question {n:02}", verdict="missing", hits=0, complete=True)
+    app = look("insights", SUE)
+    app.button(key="number-missing").click().run()
+    assert [row[1] for row in cells(app)[:2]] == ["question 27", "question 26"]
+    assert len(cells(app)) == figures.SHOWN
+    app.number_input(key="missing-page").set_value(2).run()
+    assert [row[1] for row in cells(app)] == ["question 02", "question 01", "question 00"]
+    event(desk, "e99", "call-1", "search", 99, "问题", verdict="missing", hits=0, complete=True)
+    with desk.database.write() as connection:
+        connection.execute(sa.update(tables.call).values(read_at=None))
+    app.selectbox(key="lang-en").set_value("zh").run()  # the list becomes shorter than the page that is open
+    assert [row[1] for row in cells(app)] == ["问题"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(None, "–"), (0.0, "0 s"), (89.4, "89 s"), (90.0, "1 min 30 s"), (5_399, "89 min 59 s"), (5_400, "1 h 30 min")],
+)
+def test_seconds_are_told_as_people_say_them(value: float | None, told: str) -> None:
+    assert figures.seconds(value) == told
+
+
+@pytest.mark.parametrize(("hours", "told"), [(None, "–"), (6, "6.0 h"), (47.5, "47.5 h"), (48, "2.0 days")])
+def test_longer_times_are_told_in_hours_then_days(hours: float | None, told: str) -> None:
+    assert figures.span(None if hours is None else timedelta(hours=hours)) == told
+
+
+@pytest.mark.parametrize(("value", "told"), [(None, "–"), (1_234, "1,234"), (2.5, "2.5")])
+def test_counts_have_their_thousands_apart(value: float | None, told: str) -> None:
+    assert figures.count(value) == told

@@ -241,12 +241,17 @@ def listing(name: str, one: Listing, served: Served, *, closes: bool = True) -> 
         if not one.rows:
             st.caption(t("figures.no_rows"))
             return
-        pages = -(-len(one.rows) // SHOWN)
-        page = 1
-        if pages > 1:
-            page = int(st.number_input(t("figures.page", pages=pages), 1, pages, 1, key=f"{name}-page", width=170))
-        start = (page - 1) * SHOWN
+        start = first_of_page(f"{name}-page", len(one.rows), SHOWN)
         table(one, one.rows[start : start + SHOWN], served)
+
+
+def first_of_page(key: str, rows: int, shown: int) -> int:
+    """Which row a page of a list begins with; asked for where there is more than one page."""
+    pages = max(-(-rows // shown), 1)
+    if st.session_state.get(key, 1) > pages:
+        st.session_state[key] = pages  # the list has become shorter
+    page = st.number_input(t("figures.page", pages=pages), 1, pages, 1, key=key, width=170) if pages > 1 else 1
+    return (int(page) - 1) * shown
 
 
 def table(one: Listing, rows: Sequence[Sequence[object]], served: Served) -> None:
