@@ -213,7 +213,7 @@ def measure(folder: Path, limit: int) -> dict[str, Any]:
     encoder = SentenceEncoder(settings())
     ids = {one.id: f"d{number:06}" for number, one in enumerate(data.documents, 1)}
     queue = {id: some for id, some in ordered(data).items() if len(some) > 1}
-    wanted = _asked(queue, limit)
+    wanted = questions_at(queue, limit)
     used = {one.id: one for some in queue.values() for one in some[: max(STEPS)]} | {
         one.id: one for some in wanted.values() for _, one in some
     }
@@ -222,7 +222,7 @@ def measure(folder: Path, limit: int) -> dict[str, Any]:
     systems: dict[str, dict[str, Any]] = {name: {} for name in SYSTEMS}
     steps: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="firstcall-bench-") as scratch:
-        base = Base(_published(data, ids, Path(scratch), encoder), encoder, ids, rows, tokens)
+        base = Base(publish(data, ids, Path(scratch), encoder), encoder, ids, rows, tokens)
         untaught = base.engine()
         before: dict[str, list[str]] = {}
         for n, asked in wanted.items():
@@ -244,7 +244,7 @@ def measure(folder: Path, limit: int) -> dict[str, Any]:
     return bench.result("learning", data.name, systems, (), steps=steps, documents=len(data.documents))
 
 
-def _asked(queue: Mapping[str, Sequence[Question]], limit: int) -> dict[int, list[tuple[str, Question]]]:
+def questions_at(queue: Mapping[str, Sequence[Question]], limit: int) -> dict[int, list[tuple[str, Question]]]:
     """By n, the questions asked with their documents: those after the n-th of each, a sample of at most `limit`."""
     found: dict[int, list[tuple[str, Question]]] = {}
     for n in STEPS:
@@ -273,7 +273,7 @@ def _told(engine: Engine, stand: Sequence[Learnt], asked: Sequence[tuple[str, Qu
     }
 
 
-def _published(data: LabelledSet, ids: Mapping[str, str], scratch: Path, encoder: SentenceEncoder) -> Path:
+def publish(data: LabelledSet, ids: Mapping[str, str], scratch: Path, encoder: SentenceEncoder) -> Path:
     """The folder of the set's index, built by the product."""
     folder, index = scratch / "articles", scratch / "index"
     folder.mkdir()

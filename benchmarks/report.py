@@ -62,6 +62,26 @@ def retrieval() -> str:
     return f"{text}\n\n{table(header, rows)}"
 
 
+def learning() -> str:
+    """How much better the search gets by what it solved."""
+    results = [json.loads(path.read_text("utf-8")) for path in sorted((RESULTS / "learning").glob("*.json"))]
+    steps = ("1", "5", "10", "20", "50")
+    rows = []
+    for one in results:
+        cells = [one["data"]]
+        for n in steps:
+            key = "hit@1" if n == "5" else f"hit@1_n{n}"
+            there = n in one["steps"]
+            told = [f"{one['systems'][name][key]:.3f}" for name in ("no_learning", "fixed_bonus", "firstcall") if there]
+            cells.append(" → ".join([" / ".join(told[:2]), f"**{told[2]}**"]) if there else "–")
+        rows.append(cells)
+    text = (
+        "**Learning** (`python benchmarks/learning.py DATA_DIR --json OUT`), hit@1 after n solved questions "
+        "an article, on the questions left: without learning / with a fixed bonus → **firstcall**. 95 %: JSON."
+    )
+    return f"{text}\n\n{table(['set', *(f'n = {n}' for n in steps)], rows)}"
+
+
 def encoder(found: Mapping[str, Any]) -> str:
     """The encoder's ways to run."""
     columns = ("p50_ms", "p95_ms", "passages_per_s", "cosine_min")
@@ -170,7 +190,7 @@ def figures() -> str:
         found = load(name)
         if found:
             parts.append(draw(found))
-    return "\n\n".join(parts)
+    return "\n\n".join([parts[0], learning(), *parts[1:]])
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from kb.finding.search import Encoder, Vector, scored
 from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
 SEED = 7
+MEASURE_FROM = 20  # lessons; fewer say little
 MEASURE_AFTER = 1.2  # times as many lessons as the weights were measured on
 
 
@@ -85,10 +86,10 @@ def teach(
         return True
 
 
-def stale(now: Taught) -> bool:
-    """Whether so much was learnt, or unlearnt, that the weights should be measured anew."""
-    few, many = sorted((len(now.lessons), now.weights.asked))
-    return many > MEASURE_AFTER * few
+def stale(lessons: int, asked: int) -> bool:
+    """Whether so much was learnt, or unlearnt, since the weights were measured that it should be done anew."""
+    few, many = sorted((lessons, asked))
+    return many >= MEASURE_FROM and many > MEASURE_AFTER * few
 
 
 def measured(engine: Engine, encoder: Encoder, now: Taught, at: datetime) -> Weights:

@@ -28,6 +28,8 @@ class Settings:
                  the model's own otherwise
     reranker:    any sentence-transformers CrossEncoder by name or path, which reads the first hits again; '' = none
     reranker_weight: how much it counts beside all else together, in per cent
+    learn_agents: how many different agents must have solved a question with an article before it is learnt
+                 without an editor's nod (≥ 1)
     host, port:  where the app listens
     origins:     the addresses people open, as in `https://kb.example.com`, with commas between them;
                  '' = what follows from host and port
@@ -44,6 +46,7 @@ class Settings:
     passage_prompt: str = "auto"
     reranker: str = ""
     reranker_weight: int = 100
+    learn_agents: int = 2
     host: str = "127.0.0.1"
     port: int = 8501
     origins: str = ""
@@ -121,11 +124,13 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
 def _read(field: str, name: str, value: str) -> object:
     if field in ("articles", "home"):
         return Path(value).expanduser().resolve()
-    if field in ("port", "keep", "reranker_weight"):
+    if field in ("port", "keep", "reranker_weight", "learn_agents"):
         if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:
             raise SettingError("setting_too_small", name=name, value=value, least=2)
+        if field == "learn_agents" and int(value) < 1:
+            raise SettingError("setting_too_small", name=name, value=value, least=1)
         if field == "port" and not 1 <= int(value) <= 65_535:
             raise SettingError("setting_not_a_port", name=name, value=value)
         return int(value)

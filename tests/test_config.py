@@ -28,6 +28,9 @@ def test_nothing_set_gives_the_defaults() -> None:
         precision="auto",
         query_prompt="auto",
         passage_prompt="auto",
+        reranker="",
+        reranker_weight=100,
+        learn_agents=2,
         host="127.0.0.1",
         port=8501,
         origins="",
@@ -49,6 +52,9 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_PRECISION": "fp32",
         "KB_QUERY_PROMPT": "query: ",
         "KB_PASSAGE_PROMPT": "",
+        "KB_RERANKER": "/srv/reranker",
+        "KB_RERANKER_WEIGHT": "50",
+        "KB_LEARN_AGENTS": "3",
         "KB_HOST": "0.0.0.0",
         "KB_PORT": "8600",
         "KB_ORIGINS": "https://kb.example.com",
@@ -63,6 +69,9 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         precision="fp32",
         query_prompt="query: ",
         passage_prompt="",
+        reranker="/srv/reranker",
+        reranker_weight=50,
+        learn_agents=3,
         host="0.0.0.0",
         port=8600,
         origins="https://kb.example.com",
@@ -70,6 +79,11 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         language="zh",
     )
     assert {f"KB_{field.name.upper()}" for field in fields(Settings)} == set(env)
+
+
+def test_somebody_must_have_solved_what_is_learnt() -> None:
+    error = refused({"KB_LEARN_AGENTS": "0"})
+    assert (error.code, error.facts) == ("setting_too_small", {"name": "KB_LEARN_AGENTS", "value": "0", "least": 1})
 
 
 def test_the_index_lies_in_the_home_folder(tmp_path: Path) -> None:
@@ -97,8 +111,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_MODEL, KB_ORIGINS, "
-        "KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT",
+        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, "
+        "KB_MODEL, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, "
+        "KB_RERANKER, KB_RERANKER_WEIGHT",
     }
 
 

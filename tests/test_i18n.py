@@ -22,7 +22,7 @@ from kb.content.deadlines.anchors import EVENTS
 from kb.doors.call_api import SAID_LATER
 from kb.doors.ui.keys import KEYS
 from kb.errors import ArticleError, KBError, SettingError
-from kb.finding import verdict
+from kb.finding import learning, verdict
 from kb.gaps import gap, misses
 from kb.gaps.analytics import feedback, reuse, searches
 from kb.gaps.analytics.asked import OUTCOMES
@@ -62,6 +62,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "insights.*_hint": reuse.ILLS,
     "insights.list_*": [*get_args(searches.Kind), "slowest", "pressed"],
     "insights.outcome_*": OUTCOMES,
+    "learnt.state_*": learning.STATES,
     "insights.part_*": ["searches", "speed", "articles", "feedback", "coaching"],
     "notice.kind_*": bulletins.KINDS,
     "notice.state_*": get_args(bulletins.State),

@@ -64,11 +64,13 @@ class FloorKeeper:
         self._kept: set[str] | None = None  # versions that the database has
         self._generation = ""  # whose versions are all kept
         self._took = 0.0  # seconds, the last look
+        self.written = threading.Event()  # for who learns from it
         self.now = Floor()
 
     def touched(self) -> None:
         """Something was written: the snapshot is old."""
         self._dirty.set()
+        self.written.set()
 
     def wait(self) -> None:
         """Until something was written, by this process or perhaps by another, and not too soon after the last look."""

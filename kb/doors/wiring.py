@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from indexer import generation
+from indexer.engine import Engine
 from indexer.generation import Opened
 from kb import text
 from kb.config import Settings, settings
@@ -29,7 +30,9 @@ from kb.content.site import Site
 from kb.db import Database
 from kb.doors.floor import FloorKeeper
 from kb.doors.presence import Presence
+from kb.doors.teacher import Teacher
 from kb.errors import GenerationError, KBError, PublishError, QuestionError, SettingError
+from kb.finding.learning import Learnt
 from kb.finding.search import Encoder, Hits, Reranker, Tokens, Vector, search
 from kb.people import audit, users
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
@@ -44,6 +47,7 @@ log = logging.getLogger("firstcall")
 
 FOLLOW_SECONDS = 0.5
 BUSY_SECONDS = 1.0  # between two tries while another program publishes
+LEARN_SECONDS = 15.0  # without a write of this process: another one may have written
 WARM_UP = ("refund to an expired card", "退款多久到账")
 
 EncoderState = Literal["warming", "ready", "failed"]
@@ -131,11 +135,17 @@ class Desk:
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _opening: threading.Lock = field(default_factory=threading.Lock)
+    _learning: threading.Lock = field(default_factory=threading.Lock)
 
     @functools.cached_property
     def database(self) -> Database:
         """What happened. Raises StoreError where it cannot be opened; the next asking tries again."""
         return Database(self.settings.database_url)
+
+    @functools.cached_property
+    def teacher(self) -> Teacher:
+        """What calls taught."""
+        return Teacher(self.settings.home / "vectors.sqlite")
 
     @functools.cached_property
     def presence(self) -> Presence:
@@ -262,6 +272,50 @@ class Desk:
             self.trouble = error
         for work in (self._follow, self._keep_up, self._keep_floor):
             self._run(work)
+        self._run(self._learn_on)
+
+    def _learn_on(self) -> None:
+        while not self._stop.is_set():
+            self.floor.written.wait(LEARN_SECONDS)
+            self.floor.written.clear()
+            try:
+                self.learn(datetime.now(UTC))
+            except PublishError:
+                self._stop.wait(FOLLOW_SECONDS)
+                self.floor.written.set()
+            except Exception:
+                log.exception("nothing could be learnt")
+                self._stop.wait(BUSY_SECONDS)
+
+    def learn(self, at: datetime) -> None:
+        """Publish what calls have taught by now, and then, apart from that, measure how much it counts.
+
+        Nothing before there is an index and the encoder that made it. Raises StoreError, and PublishError while
+        another publishes.
+        """
+        served, encoder = self._served, self.encoder
+        if served is None or encoder is None or not self._fits(served):
+            return
+        with self._learning:
+            engine = self.open().opened.engine
+            self.teacher.look(self.database, engine, encoder, self.settings.learn_agents, at)
+            if self.teacher.publish(self.settings, engine, encoder, at):
+                engine = self.open().opened.engine
+            if self.teacher.measure(self.settings, engine, encoder, at):
+                self.open()
+
+    def effect(self, one: Learnt, by: User) -> tuple[int, int]:
+        """The rank of an article for a question it learnt, as it is and as if it had not learnt it; 0 = not shown."""
+        served = self._served or self.open()
+        encoder = self.encoder if self._fits(served) else None
+        scope = scope_of(served, by, datetime.now(UTC))
+        engine = served.opened.engine
+
+        def rank(index: Engine) -> int:
+            hits = search(one.question, scope, index=index, encoder=encoder, catalogue=served.catalogue).hits
+            return next((place for place, hit in enumerate(hits, 1) if one.article in (hit.article.id, hit.twin)), 0)
+
+        return rank(engine), rank(engine.unlearnt(one.key))
 
     def _run(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=self._guarded, args=(work,), name=work.__name__, daemon=True)

@@ -27,6 +27,7 @@ PAGES = (  # file, title, icon ('' = reached from another page), what one must b
     ("insights", insights, ":material/monitoring:", Action.COACH),
     ("studio", t("studio.title"), ":material/edit_note:", Action.WRITE_ARTICLE),
     ("edit", t("edit.title"), "", Action.WRITE_ARTICLE),
+    ("learnt", t("learnt.title"), ":material/lightbulb:", Action.TEACH),
 )
 page = st.navigation(
     [

@@ -11,7 +11,7 @@ The constants are from benchmarks/learning_fit.py; docs/search.md has the table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +24,7 @@ SHRINKAGE = 0.4
 NEAR_FROM = 0.3  # cosine about the middle below which a learnt question says nothing
 DEPTH = 100  # articles the class scores are scaled over
 STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # weights tried, where all lists of the search together count 1
+OFF = 0.125  # what stands for 0 where weights are compared by their ratio
 FOLDS = 5
 MOST_ASKED = 400  # questions that `weigh` is given, at most
 
@@ -167,21 +168,27 @@ def folds(of: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
 
 
 def weigh(cases: Sequence[Held]) -> Weights:
-    """The weights with the best mean reciprocal rank of the article that solved; nothing where they are not better
-    than nothing by a standard error. An article whose only question is left out is asked as if nothing were learnt
-    of it while the others are, so that the measure is never too kind.
+    """The weights for the best mean reciprocal rank of the article that solved; nothing where the best are not better
+    than nothing by a standard error.
+
+    Of the weights within one standard error of the best, the ones nearest to the middle of all those: what is best by
+    chance alone lies at their rim. An article whose only question is left out is asked as if nothing were learnt of
+    it while the others are, so that the measure is never too kind.
     """
-    grid = [Weights(near, classes, len(cases)) for near, classes in product(STEPS, STEPS)]
     if not cases:
         return UNMEASURED
+    grid = [Weights(near, classes, len(cases)) for near, classes in product(STEPS, STEPS)]
     ranks = np.array([_reciprocal_ranks(case, grid) for case in cases])
-    ahead = ranks - ranks[:, [0]]
-    error = ahead.std(axis=0) / np.sqrt(len(cases))
     best = int(np.argmax(ranks.mean(axis=0)))
-    if ahead[:, best].mean() > error[best]:
-        return grid[best]
-    start = grid.index(Weights(UNMEASURED.near, UNMEASURED.classes, len(cases)))
-    return grid[start] if ahead[:, start].mean() >= 0 else grid[0]
+    behind = ranks[:, [best]] - ranks
+    error = behind.std(axis=0) / np.sqrt(len(cases))
+    if behind[:, 0].mean() <= error[0]:
+        start = grid.index(replace(UNMEASURED, asked=len(cases)))
+        return grid[start] if ranks[:, start].mean() >= ranks[:, 0].mean() else grid[0]
+    places = np.log2([(one.near + OFF, one.classes + OFF) for one in grid])
+    within = np.flatnonzero(behind.mean(axis=0) <= error)
+    distance = np.linalg.norm(places[within] - places[within].mean(axis=0), axis=1)
+    return grid[int(within[np.argmin(distance.round(6))])]
 
 
 def _reciprocal_ranks(case: Held, grid: Sequence[Weights]) -> Numbers:

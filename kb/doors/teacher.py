@@ -1,0 +1,96 @@
+"""What calls taught becomes searchable: the journal's votes, the editors' decisions, then a generation with what holds.
+
+All in the background. A call that changed is read again and no other; a question is embedded once and
+compared with the others once; nothing is published where nothing holds that did not hold before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
+
+from indexer import learnt
+from indexer.engine import Engine, Lesson
+from indexer.vectors import VectorCache
+from kb.calls import lessons
+from kb.config import Settings
+from kb.db import Database
+from kb.doors.floor import middle_of
+from kb.finding.learning import Learnt, Neighbours, Vote, decisions, standing
+from kb.finding.search import Encoder, Vector
+from kb.tables import EPOCH
+
+log = logging.getLogger("firstcall")
+
+OVERLAP = timedelta(hours=1)  # a call counts against what it left unused only when it is over
+
+
+class Questions:
+    """An encoder's questions for a cache that knows passages."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.name, self.dim = f"{encoder.name}?", encoder.dim
+
+    def passages(self, texts: Sequence[str]) -> Vector:
+        """(n, dim) float32, rows of length 1: the texts as questions."""
+        return self._encoder.queries(texts)
+
+
+class Teacher:
+    """Knows what was learnt and publishes it."""
+
+    def __init__(self, vectors: Path) -> None:
+        """`vectors` is the file of the vector cache."""
+        self._vectors = vectors
+        self._votes: dict[str, tuple[Vote, ...]] = {}
+        self._seen = EPOCH
+        self._known: Neighbours | None = None
+        self._model = ""
+        self.now: tuple[Learnt, ...] = ()
+        self.looked = False
+
+    def look(self, database: Database, engine: Engine, encoder: Encoder, agents: int, at: datetime) -> None:
+        """Read what happened since the last look; `now` is then every question ever solved, as it stands.
+
+        Raises StoreError; what was known before stays.
+        """
+        with database.read() as connection:
+            changed = lessons.changed_since(connection, max(EPOCH, self._seen - OVERLAP))
+            votes = lessons.of_calls(connection, changed, at)
+            decided = decisions(connection)
+        self._votes |= votes
+        self._votes = {call: some for call, some in self._votes.items() if some}
+        if self._known is None or self._model != encoder.name:
+            self._known, self._model = Neighbours(self._rows(encoder), middle_of(engine, encoder)), encoder.name
+        self.now = standing(tuple(chain.from_iterable(self._votes.values())), decided, self._known, at, agents)
+        self._seen, self.looked = at, True
+
+    def _rows(self, encoder: Encoder) -> Callable[[Sequence[str]], Vector]:
+        """Questions to rows through the cache, which is opened where it is used: in a thread of the background."""
+
+        def rows(texts: Sequence[str]) -> Vector:
+            cache = VectorCache(self._vectors)
+            try:
+                return cache.passages(texts, Questions(encoder))  # type: ignore[arg-type]
+            finally:
+                cache.close()
+
+        return rows
+
+    def publish(self, settings: Settings, engine: Engine, encoder: Encoder, at: datetime) -> bool:
+        """Publish what holds; whether there was anything new. Raises PublishError while another publishes."""
+        held = [Lesson(one.article, one.question) for one in self.now if one.state == "holds"]
+        here = {one.key for one in held if one.article in engine.ids}
+        if here == {one.key for one in engine.lessons}:
+            return False
+        return learnt.teach(settings.index, encoder, held, at, keep=settings.keep)
+
+    def measure(self, settings: Settings, engine: Engine, encoder: Encoder, at: datetime) -> bool:
+        """Measure anew how much lessons count, where so many came that it may be something else; whether it is."""
+        if not learnt.stale(len(engine.lessons), engine.learnt_weights.asked):
+            return False
+        return learnt.teach(settings.index, encoder, engine.lessons, at, measure=True, keep=settings.keep)

@@ -1,0 +1,193 @@
+"""Lessons in a generation: shared, carried, dropped, verified, rolled back, and never seen through a scope."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer import generation, learnt
+from indexer.engine import Engine, Lesson
+from kb.errors import GenerationError
+from kb.finding.learning.evidence import NEAR_FROM, UNMEASURED
+from kb.finding.search import search
+from tests.fake_encoder import HashEncoder
+from tests.small_base import ALL, NOON, SmallBase, scope
+
+LATER = NOON + timedelta(minutes=1)
+RED = Lesson("router-en", "blinking red light on my box")
+PAN = Lesson("fryer-en", "my pan is burning")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> SmallBase:
+    made = SmallBase(tmp_path, HashEncoder(dim=64))
+    made.write("card-en", "Refund to an expired card", body="The bank forwards it.", questions=["card expired"])
+    made.write("router-en", "Reset the router", body="Hold the button.")
+    made.write("fryer-en", "Air fryer smokes", body="Clean it first.")
+    made.build()
+    return made
+
+
+def teach(base: SmallBase, *lessons: Lesson, measure: bool = False) -> bool:
+    return learnt.teach(base.index, base.encoder, lessons, LATER, measure=measure)
+
+
+def found(base: SmallBase, question: str, engine: Engine | None = None) -> list[str]:
+    index = engine or base.open().engine
+    return [h.article.id for h in search(question, ALL, index=index, encoder=base.encoder, catalogue={}).hits]
+
+
+def inodes(base: SmallBase, part: str) -> set[int]:
+    folder = base.index / "generations" / base.open().manifest.generation / part
+    return {path.stat().st_ino for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"}
+
+
+def test_a_lesson_is_found_without_a_rebuild_and_shares_the_segments(base: SmallBase) -> None:
+    before = inodes(base, "segments")
+    first = base.open().manifest
+    assert teach(base, RED)
+    opened = base.open()
+    assert found(base, RED.question)[0] == "router-en"
+    assert inodes(base, "segments") == before
+    assert (opened.manifest.parent, opened.manifest.segments) == (first.generation, first.segments)
+    assert opened.engine.lessons == (RED,)
+    hit = search(RED.question, ALL, index=opened.engine, encoder=base.encoder, catalogue={}).hits[0]
+    assert (hit.score, hit.why["learnt"].chunk, hit.why["learnt"].rank) == (1.0, f"router-en#{RED.key}", 1)
+
+
+def test_the_same_lessons_again_publish_nothing(base: SmallBase) -> None:
+    assert teach(base, RED, PAN)
+    assert not teach(base, PAN, RED)
+    assert teach(base, PAN)
+    assert base.open().engine.lessons == (PAN,)
+    assert teach(base)
+    assert base.open().engine.lessons == ()
+
+
+def test_nearness_is_that_of_the_cosine_about_the_middle(base: SmallBase) -> None:
+    teach(base, RED, PAN)
+    engine = base.open().engine
+    asked = base.encoder.queries(["a red light blinks"])[0]
+    titles = np.stack(
+        [
+            base.encoder.passages(texts).mean(axis=0)
+            for texts in (["Refund to an expired card", "card expired"], ["Air fryer smokes"], ["Reset the router"])
+        ]
+    )
+    rows = base.encoder.queries([RED.question, PAN.question])
+    middle = np.concatenate([titles, rows]).mean(axis=0)
+
+    def about(row: np.ndarray[tuple[int], np.dtype[np.float32]]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        return (row - middle) / np.linalg.norm(row - middle)
+
+    wanted = {
+        one.article: (float(about(asked) @ about(row)) - NEAR_FROM) / (1 - NEAR_FROM)
+        for one, row in zip((RED, PAN), rows, strict=True)
+    }
+    evidence = engine.learnt("a red light blinks", asked, ALL, ["card-en"])
+    assert evidence is not None
+    assert {id: near for id, (near, _) in evidence.near.items()} == pytest.approx(
+        {id: near for id, near in wanted.items() if near > 0}, abs=1e-4
+    )
+    assert set(evidence.classes) == {"card-en", *evidence.near}
+    assert evidence.weights == UNMEASURED
+
+
+def test_a_scope_hides_what_its_articles_learnt(base: SmallBase) -> None:
+    teach(base, RED, PAN)
+    engine, asked = base.open().engine, base.encoder.queries([RED.question])[0]
+    nothing = engine.learnt(RED.question, asked, scope(langs=()), ())
+    assert nothing is not None
+    assert (nothing.near, nothing.classes, nothing.spelled) == ({}, {}, frozenset())
+    hits = search(RED.question, scope(langs=()), index=engine, encoder=base.encoder, catalogue={}).hits
+    assert hits == ()
+
+
+def test_without_the_encoder_the_very_question_is_found(base: SmallBase) -> None:
+    teach(base, RED)
+    hits = search(f" {RED.question.upper()} ", ALL, index=base.open().engine, encoder=None, catalogue={}).hits
+    assert hits[0].article.id == "router-en"
+
+
+def test_an_index_without_one_lesson_ranks_as_if_it_were_not_learnt(base: SmallBase) -> None:
+    untaught = found(base, RED.question)
+    teach(base, RED, PAN)
+    engine = base.open().engine
+    assert found(base, RED.question, engine.unlearnt()) == untaught
+    assert found(base, RED.question, engine)[0] == "router-en"
+    without = engine.unlearnt(RED.key).learnt(RED.question, base.encoder.queries([RED.question])[0], ALL, ["router-en"])
+    assert without is not None
+    assert "router-en" not in without.near
+    assert not without.spelled
+
+
+def test_an_edit_keeps_and_a_removal_drops_what_an_article_learnt(base: SmallBase) -> None:
+    teach(base, RED, PAN)
+    base.write("router-en", "Reset the router", body="Hold the button for ten seconds.")
+    assert base.build(LATER).published
+    assert set(base.open().engine.lessons) == {RED, PAN}
+    (base.folder / "troubleshooting" / "router-en.md").unlink()
+    base.build(LATER)
+    assert base.open().engine.lessons == (PAN,)
+    assert not teach(base, RED, PAN)  # of an article that is not there, nothing is learnt
+
+
+def test_a_full_build_has_the_lessons_and_another_model_learns_them_anew(base: SmallBase) -> None:
+    teach(base, RED)
+    base.build(LATER, full=True)
+    assert base.open().engine.lessons == (RED,)
+    base.encoder = HashEncoder("other", dim=32)
+    base.build(LATER)
+    assert base.open().engine.lessons == (RED,)
+    assert found(base, RED.question)[0] == "router-en"
+
+
+def test_a_damaged_lesson_is_not_served_and_the_generation_before_it_is(base: SmallBase) -> None:
+    before = base.open().manifest.generation
+    teach(base, RED)
+    rows = base.index / "generations" / base.open().manifest.generation / "learnt" / "rows.npy"
+    raw = bytearray(rows.read_bytes())
+    raw[-1] ^= 1
+    rows.write_bytes(raw)
+    opened = base.open()
+    assert opened.manifest.generation == before
+    assert [error.facts["file"] for error in opened.damaged] == ["learnt/rows.npy"]
+    with pytest.raises(GenerationError):
+        generation.verified(base.index, generation.generations(base.index)[-1])
+
+
+def test_a_roll_back_unlearns(base: SmallBase) -> None:
+    teach(base, RED)
+    with generation.publisher(base.index):
+        generation.roll_back(base.index)
+    assert base.open().engine.lessons == ()
+
+
+def test_the_index_of_another_model_is_not_taught(base: SmallBase) -> None:
+    assert not learnt.teach(base.index, HashEncoder("other"), [RED], LATER)
+    assert not learnt.teach(base.home / "nowhere", base.encoder, [RED], LATER)
+
+
+def test_weights_are_measured_on_the_bases_own_lessons_and_kept(base: SmallBase) -> None:
+    lessons = [
+        Lesson(f"{name}-en", f"{word} {n}") for name, word in (("router", "xyz"), ("fryer", "uvw")) for n in range(12)
+    ]
+    assert teach(base, *lessons)
+    assert base.open().engine.learnt_weights == UNMEASURED
+    assert teach(base, *lessons, measure=True)
+    weights = base.open().engine.learnt_weights
+    assert weights.asked == len(lessons)
+    assert weights.near + weights.classes > 0
+    base.write("router-en", "Reset the router", body="Hold it.")
+    base.build(LATER)
+    assert base.open().engine.learnt_weights == weights
+
+
+@pytest.mark.parametrize(
+    ("lessons", "asked", "stale"), [(19, 0, False), (20, 0, True), (24, 20, False), (25, 20, True), (20, 25, True)]
+)
+def test_weights_are_measured_anew_when_much_was_learnt_or_unlearnt(lessons: int, asked: int, stale: bool) -> None:
+    assert learnt.stale(lessons, asked) is stale
