@@ -81,6 +81,8 @@ def clear(connection: sa.Connection, by: User) -> int:
     require(by, Action.SHOW_DEMO)
     calls = sa.select(tables.call.c.id).where(tables.call.c.tag == TAG)
     posted = tables.bulletin.c.id.startswith(f"{TAG}-")
+    flagged = sa.select(tables.flag.c.id).where(tables.flag.c.call.in_(calls))
+    connection.execute(sa.delete(tables.flag_answer).where(tables.flag_answer.c.flag.in_(flagged)))
     for table in (tables.event, tables.promise, tables.flag, tables.gap_report):
         connection.execute(sa.delete(table).where(table.c.call.in_(calls)))
     for table in (tables.miss, tables.asked):

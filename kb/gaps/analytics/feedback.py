@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,7 +21,7 @@ KINDS = ("opened", "closed", "verified", "reopened")  # what becomes of a gap
 
 @dataclass(frozen=True)
 class Answered:
-    """One flag. `answered_at`: when the article was first shown otherwise, None while it reads as it was flagged."""
+    """One flag. `answered_at`: when somebody answered it or the article was first shown otherwise, None before then."""
 
     id: str
     at: datetime
@@ -63,15 +64,23 @@ def counts(moved: Sequence[Moved]) -> Counter[str]:
 def flags(connection: sa.Connection, by: User, view: View) -> tuple[Answered, ...]:
     """The flags put in the period that nobody took back, the latest first; of the view's tag and team."""
     require(by, Action.SEE_INSIGHTS)
-    flag, version = tables.flag.c, tables.version.c
+    flag, version, answer = tables.flag.c, tables.version.c, tables.flag_answer.c
     then = (version.article == flag.article) & (version.first_at > flag.at) & (version.sha256 != flag.version)
-    changed = sa.select(sa.func.min(version.first_at)).where(then).scalar_subquery()
+    changed = sa.select(sa.func.min(version.first_at)).where(then).scalar_subquery().label("changed_at")
     asked = (
-        sa.select(flag.id, flag.at, flag.article, flag.reason, flag.note, flag.call, changed.label("answered_at"))
+        sa.select(
+            flag.id, flag.at, flag.article, flag.reason, flag.note, flag.call, changed, answer.at.label("said_at")
+        )
+        .outerjoin(tables.flag_answer, answer.flag == flag.id)
         .where(flag.at >= view.since, flag.at < view.until, flag.undone_at.is_(None), shown(flag.call, view))
         .order_by(flag.at.desc(), flag.id)
     )
-    return tuple(Answered(**row._mapping) for row in connection.execute(asked))
+    return tuple(_answered(**row._mapping) for row in connection.execute(asked))
+
+
+def _answered(changed_at: datetime | None, said_at: datetime | None, **facts: Any) -> Answered:
+    """A flag with the first that came of it: its text changed, or somebody answered."""
+    return Answered(answered_at=min((at for at in (changed_at, said_at) if at is not None), default=None), **facts)
 
 
 def shown(call: sa.ColumnElement[str], view: View) -> sa.ColumnElement[bool]:

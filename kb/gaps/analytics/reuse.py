@@ -135,11 +135,15 @@ def questions(connection: sa.Connection, by: User, view: View, article: str, mos
 
 
 def standing_flags(connection: sa.Connection, by: User, tag: str, versions: Mapping[str, str]) -> dict[str, int]:
-    """Article id → flags that nobody took back, on the text as it is now. versions: article id → sha256."""
+    """Article id → flags on the text as it is now that nobody took back or answered. versions: article id → sha256."""
     require(by, Action.SEE_INSIGHTS)
     flag, call = tables.flag.c, tables.call.c
     of_call = sa.select(call.id).where(call.tag == tag)
     known = flag.call.in_(of_call) | (flag.call == "") if not tag else flag.call.in_(of_call)
-    asked = sa.select(flag.article, flag.version, sa.func.count()).where(flag.undone_at.is_(None), known)
+    answered = tables.flag_answer.c.flag
+    asked = sa.select(flag.article, flag.version, sa.func.count()).where(
+        flag.undone_at.is_(None), known, answered.is_(None)
+    )
+    asked = asked.outerjoin(tables.flag_answer, answered == flag.id)
     rows = connection.execute(asked.group_by(flag.article, flag.version))
     return {article: count for article, version, count in rows if versions.get(article) == version}

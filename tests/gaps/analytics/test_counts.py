@@ -273,6 +273,11 @@ def test_a_flag_is_answered_when_the_article_is_shown_otherwise(connection: Conn
     assert feedback.flags(connection, SUE, replace(VIEW, team="broadband")) == ()
     assert len(feedback.flags(connection, SUE, replace(VIEW, team="payments"))) == 3
     assert feedback.median_turnaround([]) is None
+    answer = {"flag": "f2", "by": "eva", "at": NOON + 5 * HOUR, "done": False, "text": "It is right."}
+    connection.execute(sa.insert(tables.flag_answer).values(**answer))
+    found = {one.id: one.turnaround for one in feedback.flags(connection, SUE, VIEW)}
+    assert found == {"f1": 6 * HOUR, "f2": 4 * HOUR, "f3": 2 * HOUR}
+    assert reuse.standing_flags(connection, SUE, "", {"a": "v1", "b": "w1"}) == {"a": 2}
 
 
 def test_gaps_opened_closed_verified_and_reopened(connection: Connection) -> None:
