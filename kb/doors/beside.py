@@ -44,7 +44,7 @@ def beside(desk: Desk, hits: Hits, *, product: str, lang: str, speaks: str, by: 
     return Beside(
         gaps=floor.similar_gaps(hits.vector),
         drafts=in_work(hits, scope_of(served, by, at, lang, product, IN_WORK), served.opened.engine),
-        bulletins=bulletins.matching(mine, hits.query, served.catalogue, product),
+        bulletins=bulletins.matching(mine, hits.heard, served.catalogue, product),
         experts=_experts(desk, served, hits, product, speaks, at) if unsure else (),
         unfiltered=_unfiltered(desk, hits, speaks, by, at) if unsure and (product or lang) else None,
     )

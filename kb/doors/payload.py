@@ -26,7 +26,7 @@ def of_hits(hits: Hits, took_ms: float, *, floor: Floor, why: bool = False) -> d
         "query": hits.query,
         "verdict": hits.verdict.name,
         "probability": _rounded(hits.verdict.probability),
-        "hits": [_hit(hit, hits.query, floor, why) for hit in hits.hits],
+        "hits": [_hit(hit, hits.heard, floor, why) for hit in hits.hits],
         "took_ms": round(took_ms, 1),
         "generation": hits.generation,
         "complete": hits.complete,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -213,3 +215,15 @@ def test_a_question_of_100_kb_is_answered_in_bounded_time(base: SmallBase, asked
     found = search(asked, ALL, index=index, encoder=base.encoder, catalogue={})
     assert time.monotonic() - start < 5
     assert len(found.heard) <= 2 * len(found.query) <= 4_000
+
+
+def test_the_sample_base_is_found_by_sound(base: SmallBase) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "articles", base.folder)
+    base.build()
+    index = base.open().engine
+    for typed in ("推款", "tuikuan", "tk daozhang", "退款多久到賬", "嗯 那个 就是说 tuikuan 多久 daozhang"):
+        found = search(typed, ALL, index=index, encoder=None, catalogue={}, prefer_lang="zh")
+        assert found.query == typed
+        assert "退款" in found.heard
+        assert found.hits[0].article.lang == "zh-CN"
+        assert any(hit.article.id == "refund-times-zh" for hit in found.hits[:3])
