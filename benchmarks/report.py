@@ -142,6 +142,27 @@ def typing() -> str:
     return f"{text}\n\n{table(header, rows)}"
 
 
+def noise() -> str:
+    """What the ways people really type cost."""
+    results = [json.loads(path.read_text("utf-8")) for path in sorted((RESULTS / "noise").glob("*.json"))]
+    rows = [
+        [
+            f"{one['data']} ({one['questions']})",
+            *(f"{one['systems'][name]['loss']:.3f}" for name in ("firstcall", "bm25", "dense")),
+            f"{one['share_of_better'].get('loss', 0):.2f}",
+            f"{one['clean_difference']:+.4f}",
+        ]
+        for one in results
+    ]
+    text = (
+        "**Noise** (`python benchmarks/noise.py DATA_DIR --json OUT`): nDCG@10 lost to how people type (homophones, "
+        "pinyin, first letters, typos, split words, speech and more), mean over kinds; our loss as a share of the "
+        "better of the two others; what hearing does to clean questions."
+    )
+    header = ["set (questions)", "firstcall", "bm25", "dense", "share", "clean"]
+    return f"{text}\n\n{table(header, rows)}"
+
+
 def live(found: Mapping[str, Any]) -> str:
     """What an agent's eyes wait for."""
     ours, api = found["systems"]["firstcall"], found["systems"]["api"]
@@ -185,7 +206,7 @@ def pages(found: Mapping[str, Any]) -> str:
 
 def figures() -> str:
     """All tables there are results for."""
-    parts = [retrieval(), typing(), verdict()]
+    parts = [retrieval(), typing(), noise(), verdict()]
     for name, draw in (("live", live), ("latency", latency), ("encoder", encoder), ("index", index), ("pages", pages)):
         found = load(name)
         if found:
