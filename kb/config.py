@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from kb.errors import SettingError
@@ -33,6 +33,9 @@ class Settings:
     host, port:  where the app listens
     origins:     the addresses people open, as in `https://kb.example.com`, with commas between them;
                  '' = what follows from host and port
+    oidc_issuer, oidc_client, oidc_secret: the company's provider of identities (OpenID Connect); '' = none
+    oidc_claim, oidc_roles: the claim that names groups, and `group=role,group=role`
+    retention:   days after which a call becomes counts; 0 = never
     keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
     language:    language of the command line: `auto` (from LANG), `zh` or `en`
     """
@@ -50,6 +53,12 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     origins: str = ""
+    oidc_issuer: str = ""
+    oidc_client: str = ""
+    oidc_secret: str = field(default="", repr=False)
+    oidc_claim: str = "groups"
+    oidc_roles: str = ""
+    retention: int = 400
     keep: int = 3
     language: str = "auto"
 
@@ -110,7 +119,7 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
     Raises SettingError for an unknown `KB_` name, a value that is no whole number where one is
     needed, one outside its choices, an origin that is none, or `KB_KEEP` below 2.
     """
-    known = {f"KB_{field.name.upper()}": field for field in fields(Settings)}
+    known = {f"KB_{one.name.upper()}": one for one in fields(Settings)}
     given: dict[str, object] = {}
     for name, value in env.items():
         if not name.startswith("KB_") or (not value and name in known and name not in MAY_BE_EMPTY):
@@ -124,7 +133,7 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
 def _read(field: str, name: str, value: str) -> object:
     if field in ("articles", "home"):
         return Path(value).expanduser().resolve()
-    if field in ("port", "keep", "reranker_weight", "learn_agents"):
+    if field in ("port", "keep", "reranker_weight", "learn_agents", "retention"):
         if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:

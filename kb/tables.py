@@ -151,6 +151,17 @@ flag_answer = sa.Table(
     sa.Column("told_at", Moment),  # when whoever flagged it saw this
 )
 
+# What is left of old calls (`kb.care.retention`): how often what happened, in which month.
+past = sa.Table(
+    "past",
+    metadata,
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),  # of the event; `call` counts the calls
+    sa.Column("article", sa.String(200), primary_key=True),
+    sa.Column("tag", sa.String(16), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+
 # --- gaps ------------------------------------------------------------------------------------------
 
 gap = sa.Table(
@@ -385,6 +396,26 @@ api_key = sa.Table(
     sa.Column("revoked_at", Moment),
 )
 
+# Who somebody is at the company's own provider of identities (`kb.people.oidc`).
+identity = sa.Table(
+    "identity",
+    metadata,
+    sa.Column("issuer", sa.String(200), primary_key=True),
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("user", sa.String(64), nullable=False),
+)
+
+# Browsers sent to that provider and not yet back, for ten minutes.
+oidc_flow = sa.Table(
+    "oidc_flow",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),  # sha256 of the state
+    sa.Column("nonce", sa.String(64), nullable=False),
+    sa.Column("verifier", sa.String(64), nullable=False),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
 # What a person chose for themselves: their keys, when they last looked at the start-of-shift view.
 preference = sa.Table(
     "preference",
@@ -488,7 +519,8 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     lambda connection: metadata.create_all(connection, tables=[audit, audit_head]),
     grow,  # gaps are noticed, joined, moved and told of
     grow,  # tries are counted by place, browsers are known
-    grow,  # keys of programs, what is left of old calls, people of another house
+    grow,  # keys of programs
+    grow,  # what is left of old calls, people of another house
     grow,  # every search with what came of it
     grow,  # what editors decided of learnt questions
     grow,  # flags are answered

@@ -34,6 +34,12 @@ def test_nothing_set_gives_the_defaults() -> None:
         host="127.0.0.1",
         port=8501,
         origins="",
+        oidc_issuer="",
+        oidc_client="",
+        oidc_secret="",
+        oidc_claim="groups",
+        oidc_roles="",
+        retention=400,
         keep=3,
         language="auto",
     )
@@ -58,6 +64,12 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_HOST": "0.0.0.0",
         "KB_PORT": "8600",
         "KB_ORIGINS": "https://kb.example.com",
+        "KB_OIDC_ISSUER": "https://id.example.com",
+        "KB_OIDC_CLIENT": "firstcall",
+        "KB_OIDC_SECRET": "s3cret",
+        "KB_OIDC_CLAIM": "roles",
+        "KB_OIDC_ROLES": "kb=agent",
+        "KB_RETENTION": "90",
         "KB_KEEP": "5",
         "KB_LANGUAGE": "zh",
     }
@@ -75,6 +87,12 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         host="0.0.0.0",
         port=8600,
         origins="https://kb.example.com",
+        oidc_issuer="https://id.example.com",
+        oidc_client="firstcall",
+        oidc_secret="s3cret",
+        oidc_claim="roles",
+        oidc_roles="kb=agent",
+        retention=90,
         keep=5,
         language="zh",
     )
@@ -111,9 +129,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, "
-        "KB_MODEL, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, "
-        "KB_RERANKER, KB_RERANKER_WEIGHT",
+        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_MODEL, "
+        "KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, "
+        "KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION",
     }
 
 

@@ -178,6 +178,8 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "anyio": ("kb.doors.api", "kb.doors.call_api", "kb.doors.gate", "kb.doors.sign_in"),
     "argon2": ("kb.people",),
     "authlib": ("kb.people",),
+    "joserfc": ("kb.people",),
+    "requests": ("kb.people",),
     "click": ("kb.doors",),
     "faiss": ("indexer.engine",),
     "markdown_it": ("kb.content.articles",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -137,7 +138,14 @@ def solved_counts(connection: sa.Connection) -> dict[str, int]:
         .where(event.c.kind == "solved", event.c.article != "", event.c.undone_at.is_(None), call.c.tag == "")
         .group_by(event.c.article)
     )
-    return {row.article: row.calls for row in connection.execute(counted)}
+    past = tables.past
+    before = sa.select(past.c.article, sa.func.sum(past.c.count).label("calls")).where(
+        past.c.kind == "solved", past.c.tag == ""
+    )
+    found: Counter[str] = Counter()
+    for asked in (counted, before.group_by(past.c.article)):
+        found.update({row.article: int(row.calls) for row in connection.execute(asked)})
+    return dict(found)
 
 
 def uses(connection: sa.Connection, since: datetime) -> dict[str, tuple[int, int, datetime]]:

@@ -36,7 +36,7 @@ from kb.people.users import User
 log = logging.getLogger("firstcall")
 
 OPEN = ("/healthz", "/_stcore/health")  # tell nothing about anybody, asked by probes at any address
-PUBLIC = ("/sign-in", "/sign-out", "/favicon.png")
+PUBLIC = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/sign-out", "/favicon.png")
 PUBLIC_FOLDER = "/static/"  # Streamlit's own scripts and styles
 CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
 FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/component/")  # answered with JSON, not with a page

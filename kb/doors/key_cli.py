@@ -1,4 +1,4 @@
-"""`python -m kb key …`: keys for programs."""
+"""`python -m kb key …`, `python -m kb reduce`: keys for programs, and old calls made counts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,39 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from kb.care import retention
+from kb.config import settings
 from kb.db import Database
 from kb.doors.user_cli import run
 from kb.i18n import say
 from kb.people import keys
 from kb.people.users import OPERATOR
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(0, 100_000), help="Older than this; KB_RETENTION where it is left out.")
+@click.option("--dry-run", is_flag=True, help="Only say how many calls there are.")
+def reduce(days: int | None, dry_run: bool) -> None:
+    """Make counts of old calls, as the app does by itself: no words, no names are left of them."""
+
+    def command(database: Database, language: str) -> None:
+        now = datetime.now(UTC)
+        age = settings().retention if days is None else days
+        before, calls, events = now - timedelta(days=age), 0, 0
+        if dry_run:
+            with database.read() as connection:
+                calls = len(retention.due(connection, before, most=10_000_000))
+            click.echo(say(language, "key.reduce_dry", calls=calls, days=age))
+            return
+        while True:
+            with database.write() as connection:
+                done = retention.reduce(connection, OPERATOR, before, now)
+            calls, events = calls + done.calls, events + done.events
+            if not done.calls:
+                break
+        click.echo(say(language, "key.reduced", calls=calls, events=events))
+
+    run(command)
 
 
 @click.group()

@@ -26,7 +26,7 @@ from kb.doors.gate import Visit
 from kb.doors.wiring import Desk
 from kb.errors import KBError, RequestError
 from kb.i18n import LANGUAGES, browser_language, explain, say
-from kb.people import accounts, sessions
+from kb.people import accounts, oidc, sessions
 from kb.people.users import SAMPLES
 
 FIRST_ACCOUNT = "python -m kb user add NAME --role admin"
@@ -47,6 +47,7 @@ class Form:
     name: str = ""
     changing: bool = False  # a new password is asked for too
     demo: bool = False
+    company: bool = False  # the company's own accounts are good here
     problem: str = ""
 
 
@@ -79,6 +80,42 @@ def routes(desk: Desk) -> list[BaseRoute]:
             response.set_cookie(f"{visit.cookie}-device", device, max_age=life, **flags)
         return response
 
+    async def go(request: Request) -> Response:
+        """To the company's provider of identities."""
+        form, visit = _form(request, dict(request.query_params)), request.state.visit
+        if desk.oidc is None:
+            return await answer(request, form, 404)
+        back, at = _back(request), datetime.now(UTC)
+        try:
+            url, state = await to_thread.run_sync(oidc.begin, desk.database, desk.oidc, back, _onward(form), at)
+        except KBError as error:
+            return await answer(request, replace(form, problem=explain(form.language, error)), 403)
+        response = RedirectResponse(url, 303)
+        life = int(oidc.WITHIN.total_seconds())
+        flags: dict[str, Any] = {"httponly": True, "samesite": "lax", "secure": visit.secure}
+        response.set_cookie(f"{visit.cookie}-oidc", state, max_age=life, **flags)
+        return response
+
+    async def come_back(request: Request) -> Response:
+        """And back from there."""
+        form, visit = _form(request, {}), request.state.visit
+        if desk.oidc is None:
+            return await answer(request, form, 404)
+        given, cookie = dict(request.query_params), request.cookies.get(f"{visit.cookie}-oidc", "")
+        back, at = _back(request), datetime.now(UTC)
+        flags: dict[str, Any] = {"httponly": True, "samesite": "lax", "secure": visit.secure}
+        try:
+            done = await to_thread.run_sync(oidc.finish, desk.database, desk.oidc, back, given, cookie, at)
+        except KBError as error:
+            return await answer(request, replace(form, problem=explain(form.language, error)), 403)
+        if visit.session is not None:
+            await to_thread.run_sync(desk.presence.sign_out, visit.key)
+        token, destination = done
+        response = RedirectResponse(local_path(destination), 303)
+        response.set_cookie(visit.cookie, token, **flags)
+        response.delete_cookie(f"{visit.cookie}-oidc", **flags)
+        return response
+
     async def sign_out(request: Request) -> Response:
         visit: Visit = request.state.visit
         if visit.key:
@@ -90,13 +127,23 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     async def answer(request: Request, form: Form, status: int = 200) -> Response:
         demo = await to_thread.run_sync(_demo, desk, request)
-        return HTMLResponse(page(replace(form, demo=demo)), status, {"Content-Security-Policy": POLICY})
+        return HTMLResponse(
+            page(replace(form, demo=demo, company=desk.oidc is not None)), status, {"Content-Security-Policy": POLICY}
+        )
 
     return [
         Route("/sign-in", show, methods=["GET"]),
         Route("/sign-in", sign_in, methods=["POST"]),
+        Route("/sign-in/oidc", go, methods=["GET"]),
+        Route("/sign-in/oidc/back", come_back, methods=["GET"]),
         Route("/sign-out", sign_out, methods=["POST"]),
     ]
+
+
+def _back(request: Request) -> str:
+    """Where the provider sends a browser back to. The Host is one of ours: the gate has seen to that."""
+    scheme = "https" if request.state.visit.secure else "http"
+    return f"{scheme}://{request.headers['host']}/sign-in/oidc/back"
 
 
 def local_path(path: str) -> str:
@@ -184,6 +231,9 @@ def page(form: Form) -> str:
     else:
         title = say(language, "sign_in.change_title" if form.changing else "sign_in.title")
         fields, below = _fields(form), _other_form(form)
+    if form.company:
+        company = escape(f"/sign-in/oidc?{urlencode({'next': form.destination})}")
+        below = f'<p><a class="company" href="{company}">{escape(say(language, "sign_in.company"))}</a></p>{below}'
     problem = f'<p class="bad" role="alert">{escape(form.problem)}</p>' if form.problem else ""
     return _template().substitute(
         lang=TAGS[language],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from kb.care import leaving
+from kb.care import leaving, personal
 from kb.config import settings
 from kb.db import Database
 from kb.errors import KBError, NotFoundError
@@ -188,6 +189,32 @@ def leave(id: str, to: str) -> None:
         click.echo(say(language, "people.left", id=gone, to=heir, **counts))
         for path in done.articles:
             click.echo(f"  {path}")
+
+    run(command)
+
+
+@user.command()
+@click.argument("id", metavar="NAME")
+def export(id: str) -> None:
+    """Everything that is kept about a person, as JSON."""
+
+    def command(database: Database, _: str) -> None:
+        with database.write() as connection:  # the export itself is written down
+            found = personal.export(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+
+    run(command)
+
+
+@user.command()
+@click.argument("id", metavar="NAME")
+def erase(id: str) -> None:
+    """Take a person out of everything but the audit log. First hand on what waits for them: user leave."""
+
+    def command(database: Database, language: str) -> None:
+        with database.write() as connection:
+            rows = personal.erase(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
+        click.echo(say(language, "people.erased", id=accounts.id_of(id), rows=rows))
 
     run(command)
 

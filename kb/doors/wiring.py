@@ -14,13 +14,14 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from indexer import generation
 from indexer.engine import Engine
 from indexer.generation import Opened
 from kb import text
+from kb.care import retention
 from kb.config import Settings, settings
 from kb.content import glossary, products, site
 from kb.content.articles import Article
@@ -34,7 +35,8 @@ from kb.doors.teacher import Teacher
 from kb.errors import GenerationError, KBError, PublishError, QuestionError, SettingError
 from kb.finding.learning import Learnt
 from kb.finding.search import Encoder, Hits, Reranker, Tokens, Vector, search
-from kb.people import audit, users
+from kb.people import audit, oidc, users
+from kb.people.oidc import Issuer
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope, may_see
 from kb.people.users import User
 from kb.studio import revisions
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("firstcall")
 
 FOLLOW_SECONDS = 0.5
+REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
 BUSY_SECONDS = 1.0  # between two tries while another program publishes
 LEARN_SECONDS = 15.0  # without a write of this process: another one may have written
 WARM_UP = ("refund to an expired card", "退款多久到账")
@@ -152,9 +155,17 @@ class Desk:
         """Who is signed in."""
         return Presence(lambda: self.database, local=self.settings.local)
 
+    @functools.cached_property
+    def oidc(self) -> Issuer | None:
+        """The company's provider of identities, None where none is configured. Raises SettingError."""
+        here = self.settings
+        found = oidc.provider(here.oidc_issuer, here.oidc_client, here.oidc_secret, here.oidc_claim, here.oidc_roles)
+        return Issuer(found) if found else None
+
     def check_access(self) -> None:
         """Refuse to be reached by others while nobody needs a password. Raises SettingError, StoreError."""
         here = self.settings
+        _ = self.oidc  # named wrongly, it is told now
         with self.database.read() as connection:
             if not here.local and not users.any_account(connection):
                 raise SettingError("accounts_missing", host=here.host)
@@ -270,7 +281,7 @@ class Desk:
             self.open()
         except GenerationError as error:
             self.trouble = error
-        for work in (self._follow, self._keep_up, self._keep_floor):
+        for work in (self._follow, self._keep_up, self._keep_floor, self._keep_short):
             self._run(work)
         self._run(self._learn_on)
 
@@ -354,6 +365,17 @@ class Desk:
             if audit.last_about(connection, "publish") != generation:
                 audit.append(connection, users.OPERATOR.id, "publish", datetime.now(UTC), generation)
         self._noted = generation
+
+    def _keep_short(self) -> None:
+        """Old calls become counts, a few at a time."""
+        while self.settings.retention and not self._stop.wait(REDUCE_SECONDS):
+            now = datetime.now(UTC)
+            try:
+                with self.database.write() as connection:
+                    done = retention.reduce(connection, users.OPERATOR, now - timedelta(self.settings.retention), now)
+                self._stop.wait(0 if done.calls else REDUCE_REST)
+            except KBError as error:
+                log.warning("old calls could not be reduced: %s", error)
 
     def _follow(self) -> None:
         while not self._stop.wait(FOLLOW_SECONDS):

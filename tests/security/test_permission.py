@@ -80,8 +80,10 @@ def test_every_page_is_declared_and_no_other() -> None:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "PAGES"
     ]
     assert isinstance(pages, ast.Tuple)
-    names = [ast.literal_eval(row.elts[0]) for row in pages.elts if isinstance(row, ast.Tuple)]
-    assert sorted(names) == sorted(PAGES)
+    rows = [row.elts for row in pages.elts if isinstance(row, ast.Tuple)]
+    assert len(rows) == len(pages.elts)
+    needs = {ast.literal_eval(row[0]): Action[ast.unparse(row[3]).removeprefix("Action.")].value for row in rows}
+    assert needs == PAGES
 
 
 def test_every_door_asks_for_an_action_that_there_is() -> None:
