@@ -1,12 +1,14 @@
 # make run    set everything up and open the app on the sample base
 # make test   set everything up and run all tests
+# make security   the long tests of safety, and what is known about the libraries
 # make lint   style and types        make bench   the quick benchmarks        make clean   forget what can be rebuilt
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-tools
 
-.PHONY: run test lint bench setup setup-dev index browser clean
+.PHONY: run test security lock lint bench setup setup-dev index browser clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -16,6 +18,20 @@ index: setup
 
 test: setup-dev browser
 	$(BIN)/python -m pytest
+
+# XSS_LIST=path adds a list of strings, one a line
+security: setup-dev browser $(TOOLS)/.ready
+	SECURITY=long $(BIN)/python -m pytest tests/security tests/browser/test_xss.py --timeout 3600
+	$(BIN)/python .ci/audit.py $(TOOLS)/bin/pip-audit
+
+# After a change of requirements.txt or requirements-dev.txt
+lock: $(TOOLS)/.ready
+	sh .ci/lock $(TOOLS)/bin/uv
+
+$(TOOLS)/.ready:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet uv==0.13.9 pip-audit==2.10.1
+	touch $@
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -32,14 +48,15 @@ setup-dev: $(VENV)/.development
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# torch first, alone and exact: a looser range, or asking for it through another package, pulls CUDA
-$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+# Everything by its hash and nothing besides it. torch alone and exact: a looser range, or asking for it through
+# another package, pulls CUDA, and its build differs by platform.
+$(VENV)/.runtime: requirements.txt requirements.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)"
-	$(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+$(VENV)/.development: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 # Debian's Chromium for the browser tests, and a font that has Chinese
@@ -47,4 +64,4 @@ browser:
 	@sh .ci/browser
 
 clean:
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TOOLS) var .mypy_cache .ruff_cache .pytest_cache

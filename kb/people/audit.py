@@ -19,6 +19,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from kb import text
 from kb.errors import RequestError
 from kb.masking import mask
 from kb.people.users import Action, User, require
@@ -91,7 +92,7 @@ def append(connection: sa.Connection, by: str, act: str, at: datetime, about: st
     number, before = (last.number + 1, last.seal) if last else (1, genesis)
     told = {name: mask(value) if isinstance(value, str) else value for name, value in facts.items()}
     written = json.dumps(told, ensure_ascii=False, sort_keys=True)
-    entry = Entry(number, at, by, act, mask(about)[:MAX_ABOUT], written, "")
+    entry = Entry(number, at, by, act, text.clean(mask(about))[:MAX_ABOUT], written, "")
     values = {**entry.__dict__, "seal": seal(before, entry)}
     connection.execute(sa.insert(table).values(**values))
     kept = {"number": number, "seal": values["seal"]}

@@ -244,7 +244,8 @@ def test_the_policy_lets_streamlits_page_run_and_nothing_beside_it() -> None:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert policy["script-src"] == f"'self' blob: 'sha256-{digest}'"
     assert policy["img-src"] == "'self' data:"
-    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'self'"
+    assert policy["default-src"] == policy["form-action"] == policy["frame-ancestors"] == "'self'"
+    assert policy["base-uri"] == policy["object-src"] == "'none'"
 
 
 def test_behind_tls_the_cookie_is_secure_and_tls_is_remembered(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_behind_tls_the_cookie_is_secure_and_tls_is_remembered(tmp_path: Path) -
     with gated.client(desk, STREAMLIT, sample="", base="https://kb.example.com") as one:
         given = {"name": "wang.min", "password": PASSWORD}
         answer = one.post("/sign-in", data=given, headers={"origin": "https://kb.example.com"})
-        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
         session, device = answer.headers.get_list("set-cookie")
         name, _, flags = session.partition("=")
         assert name == "__Host-firstcall"

@@ -131,6 +131,11 @@ def _language_switch(current: str) -> None:
 _MARK = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 _IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\([^()\n]*\)")
 _LINK = re.compile(r"(?<!!)\[([^\[\]\n]*)\]\(([^()\s]+)\)")
+# Where a link's address begins, and its scheme: inline, by reference, between angle brackets.
+_SCHEME = re.compile(
+    r"(\](?:\(|:)[ \t\r\n]*<?|<)([A-Za-z&#;0-9+.\t\r\n-]{1,40}?)(:|&colon;|&#0*58;|&#x0*3a;)", re.IGNORECASE
+)
+_SAFE = ("http", "https", "mailto", "tel")
 _DIRECTIVE = re.compile(r":(?=[a-z-]+(?:\[|/))")
 
 
@@ -150,12 +155,14 @@ def literal(text: str) -> str:
 
 
 def safe_markdown(markdown: str) -> str:
-    """Article Markdown for `st.markdown`: no images from elsewhere, no Streamlit directives, no formulas.
+    """Article Markdown for `st.markdown`: no images, no Streamlit directives, no formulas, no links that run or hold
+    something (`data:`, `javascript:`).
 
     Links to articles become their text: the page offers them as buttons, so that nobody leaves a call.
     """
-    text = _IMAGE.sub(r"\1", markdown)
+    text = _IMAGE.sub(r"\1", markdown).replace("![", "!\\[")
     text = _LINK.sub(lambda m: m.group(1) if ".md" in m.group(2) else m.group(0), text)
+    text = _SCHEME.sub(lambda m: m[0] if m[2].lower() in _SAFE else f"{m[1]}{m[2]}%3A", text)
     text = _DIRECTIVE.sub(r"\\:", text)
     return text.replace("$", "\\$")
 

@@ -1,0 +1,126 @@
+"""Roles in a real browser: the pages each has by navigation and by address, and other sites kept out."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from kb.calls import call
+from kb.db import Database
+from kb.people.users import ALLOWED, Action, Reach, Role
+from tests.browser.conftest import ROOT, App, health, start, wait_for
+from tests.security.test_permission import PAGES
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "quiet harbour 7"
+FROM_ANOTHER_PAGE = {"edit"}  # not in the navigation: reached by a button, or by its address
+
+
+@pytest.fixture(scope="module")
+def site(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The sample base with one account a role."""
+    home = tmp_path_factory.mktemp("roles")
+    for name in ("model", "index"):
+        os.symlink(app.home / name, home / name)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
+    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
+    for role in Role:
+        command = [sys.executable, "-m", "kb", "user", "add", f"a.{role.value}", "--role", role.value]
+        subprocess.run(command, cwd=ROOT, env=env, input=PASSWORD, text=True, check=True, capture_output=True)
+    served, process = start(app.articles, home)
+    try:
+        wait_for(lambda: health(served.url) == "ready", 120, "the encoder is warm")
+        yield served
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def entered(context: BrowserContext, site: App, role: Role) -> Page:
+    form = {"name": f"a.{role.value}", "password": PASSWORD}
+    assert context.request.post(f"{site.url}/sign-in", form=form, max_redirects=0).status == 303
+    page = context.new_page()
+    page.goto(site.url)
+    page.locator("#q").wait_for(timeout=30_000)
+    return page
+
+
+def has(role: Role, page: str) -> bool:
+    return ALLOWED[role].get(Action(PAGES[page]), Reach.NONE) is not Reach.NONE
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_has_its_pages_by_navigation_and_by_address_and_no_other(
+    context: BrowserContext, site: App, role: Role
+) -> None:
+    page = entered(context, site, role)
+    links = page.locator('[data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"]')
+    wait_for(lambda: links.count() > 0, 10, "the navigation is there")
+    there = {str(one.get_attribute("href")).rsplit("/", 1)[-1] or "search" for one in links.all()}
+    assert there == {name for name in PAGES if has(role, name)} - FROM_ANOTHER_PAGE
+    for name in PAGES:
+        page.goto(f"{site.url}/{'' if name == 'search' else name}")  # the first page is at the root
+        page.locator(".leave").wait_for(timeout=30_000)
+        missing = page.get_by_text("Page not found")
+        if has(role, name):
+            page.wait_for_timeout(500)
+            assert missing.count() == 0, name
+        else:
+            expect(missing.first).to_be_visible(timeout=10_000)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Another site on this machine."""
+
+    class Empty(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>elsewhere</title>")
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_another_site_can_neither_post_nor_listen_as_the_person(
+    context: BrowserContext, site: App, elsewhere: str
+) -> None:
+    entered(context, site, Role.SUPERVISOR)
+    page = context.new_page()
+    page.goto(elsewhere)
+    page.evaluate(
+        """async url => {
+          for (const path of ['/api/calls', '/sign-out', '/api/search'])
+            await fetch(url + path, { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{"call":"E-1"}' })
+              .catch(() => null);
+        }""",
+        site.url,
+    )
+    with Database(f"sqlite:///{site.home}/firstcall.sqlite").read() as connection:
+        assert call.find(connection, "E-1") is None
+    closed = page.evaluate(
+        """url => new Promise(done => {
+          const socket = new WebSocket(url.replace('http', 'ws') + '/_stcore/stream', ['streamlit']);
+          socket.onopen = () => done('opened');
+          socket.onclose = () => done('closed');
+        })""",
+        site.url,
+    )
+    assert closed == "closed"
+    assert context.request.post(f"{site.url}/api/mine", data="{}").status == 200  # and they are still signed in
