@@ -1,6 +1,6 @@
 """Runs a peer, txtai or Haystack, over one data set: the rankings our own search is measured against.
 
-    .venv-peers/bin/python benchmarks/peers.py SYSTEM DATA_DIR MODEL_DIR --out RUN.json [--depth 100] [--vectors DIR]
+    .venv-peers/bin/python -P benchmarks/peers.py SYSTEM DATA_DIR MODEL_DIR --out RUN.json [--depth 100] [--vectors DIR]
 
 Both get what ours gets: title + text of each document, the same model with its own prompts and precision.
 All else is what the peer's makers recommend for hybrid search; RUN.json says in words what was set.

@@ -259,7 +259,8 @@ def ask_peer(system: str, folder: Path, data: LabelledSet, using: Settings) -> P
         lines = (json.dumps({"id": one.id, "text": one.text}) + "\n" for one in data.questions)
         Path(scratch, "queries.jsonl").write_text("".join(lines), "utf-8")
         out = Path(scratch, "run.json")
-        program = [str(PEERS_PYTHON), str(bench.ROOT / "benchmarks" / "peers.py"), system]
+        # -P: its folder, which has a typing.py, stays off its path
+        program = [str(PEERS_PYTHON), "-P", str(bench.ROOT / "benchmarks" / "peers.py"), system]
         options = ["--out", str(out), "--depth", str(DEPTH), "--vectors", str(WORK / "peers")]
         subprocess.run([*program, scratch, str(model_folder(using)), *options], check=True, stdout=sys.stderr)
         told = json.loads(out.read_text("utf-8"))
