@@ -22,6 +22,7 @@ from benchmarks.bench import RESULTS, ROOT
 
 README = ROOT / "README.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+GROUPERS = ("firstcall", "kmeans", "hdbscan", "agglomerative")
 SYSTEMS = ("firstcall", "dense", "bm25", "txtai", "haystack")
 
 
@@ -204,9 +205,27 @@ def pages(found: Mapping[str, Any]) -> str:
     return f"{text}\n\n{table(['page', 'time'], rows)}"
 
 
+def clusters() -> str:
+    """How well questions that mean the same need are found to be one."""
+    results = [json.loads(path.read_text("utf-8")) for path in sorted((RESULTS / "clusters").glob("*.json"))]
+    rows = []
+    for one in (result for result in results if "systems" in result):
+        systems, ours = one["systems"], one["systems"]["firstcall"]
+        cells = [f"{systems[name]['ari']:.3f} / {systems[name]['purity']:.3f}" for name in GROUPERS]
+        stream = f"{ours['ari_stream']:.3f} / {ours['purity_stream']:.3f}"
+        rows.append([f"{one['data']} ({one['questions']} / {one['needs']})", *cells, stream])
+    text = (
+        "**Needs** (`python benchmarks/clusters.py INTENTS_FILE --json OUT`): questions that mean the same, found to "
+        "be one; adjusted Rand index / purity over the same vectors. Only k-means is told how many needs there are; "
+        "bars are never fitted on the set reported. The last column: the questions came one by one."
+    )
+    header = ["set (questions / needs)", "firstcall", "k-means, true k", *GROUPERS[2:], "firstcall, one by one"]
+    return f"{text}\n\n{table(header, rows)}"
+
+
 def figures() -> str:
     """All tables there are results for."""
-    parts = [retrieval(), typing(), noise(), verdict()]
+    parts = [retrieval(), typing(), noise(), verdict(), clusters()]
     for name, draw in (("live", live), ("latency", latency), ("encoder", encoder), ("index", index), ("pages", pages)):
         found = load(name)
         if found:

@@ -37,6 +37,8 @@ class Settings:
     oidc_claim, oidc_roles: the claim that names groups, and `group=role,group=role`
     retention:   days after which a call becomes counts; 0 = never
     keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
+    webhooks:    addresses told what becomes of a gap, with commas between them; '' = none, and nothing leaves
+    webhook_secret: signs what is sent there
     language:    language of the command line: `auto` (from LANG), `zh` or `en`
     """
 
@@ -60,6 +62,8 @@ class Settings:
     oidc_roles: str = ""
     retention: int = 400
     keep: int = 3
+    webhooks: str = ""
+    webhook_secret: str = field(default="", repr=False)
     language: str = "auto"
 
     @property
@@ -86,6 +90,8 @@ class Settings:
 EVERYWHERE = ("0.0.0.0", "::")
 LOOPBACKS = ("127.0.0.1", "localhost", "[::1]")
 ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?")
+ADDRESS = re.compile(r"https?://[^\s/@,]+(?:/[^\s,]*)?")
+LEAST_SECRET = 16  # characters
 MAX_DIGITS = 9
 MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
 CHOICES = {"precision": {"auto", "fp32", "bf16"}, "language": {"auto", "zh", "en"}}
@@ -113,11 +119,19 @@ def _origin(name: str, value: str) -> str:
     return f"{scheme}://{host}" + (f":{port}" if port and port != usual else "")
 
 
+def _address(name: str, value: str) -> str:
+    """An address on the web that can be posted to."""
+    if not ADDRESS.fullmatch(value):
+        raise SettingError("setting_not_an_address", name=name, value=value)
+    return value
+
+
 def settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Read `KB_NAME` for each field of `Settings`.
 
     Raises SettingError for an unknown `KB_` name, a value that is no whole number where one is
-    needed, one outside its choices, an origin that is none, or `KB_KEEP` below 2.
+    needed, one outside its choices, an origin or address that is none, webhooks without a secret of
+    `LEAST_SECRET` characters, or `KB_KEEP` below 2.
     """
     known = {f"KB_{one.name.upper()}": one for one in fields(Settings)}
     given: dict[str, object] = {}
@@ -127,7 +141,10 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
         if name not in known:
             raise SettingError("setting_unknown", name=name, known=", ".join(sorted(known)))
         given[known[name].name] = _read(known[name].name, name, value)
-    return Settings(**given)  # type: ignore[arg-type]
+    found = Settings(**given)  # type: ignore[arg-type]
+    if found.webhooks and len(found.webhook_secret) < LEAST_SECRET:
+        raise SettingError("webhook_secret_short", name="KB_WEBHOOK_SECRET", least=LEAST_SECRET)
+    return found
 
 
 def _read(field: str, name: str, value: str) -> object:
@@ -143,6 +160,8 @@ def _read(field: str, name: str, value: str) -> object:
         if field == "port" and not 1 <= int(value) <= 65_535:
             raise SettingError("setting_not_a_port", name=name, value=value)
         return int(value)
+    if field == "webhooks":
+        return ",".join(_address(name, one.strip()) for one in value.split(","))
     if field == "origins":
         return ",".join(_origin(name, one) for one in value.split(","))
     choices = CHOICES.get(field)

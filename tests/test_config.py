@@ -41,6 +41,8 @@ def test_nothing_set_gives_the_defaults() -> None:
         oidc_roles="",
         retention=400,
         keep=3,
+        webhooks="",
+        webhook_secret="",
         language="auto",
     )
 
@@ -71,6 +73,8 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_OIDC_ROLES": "kb=agent",
         "KB_RETENTION": "90",
         "KB_KEEP": "5",
+        "KB_WEBHOOKS": "https://chat.example.com/hook, http://127.0.0.1:9/b?c=d",
+        "KB_WEBHOOK_SECRET": "sixteen letters!",
         "KB_LANGUAGE": "zh",
     }
     assert settings(env) == Settings(
@@ -94,6 +98,8 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         oidc_roles="kb=agent",
         retention=90,
         keep=5,
+        webhooks="https://chat.example.com/hook,http://127.0.0.1:9/b?c=d",
+        webhook_secret="sixteen letters!",
         language="zh",
     )
     assert {f"KB_{field.name.upper()}" for field in fields(Settings)} == set(env)
@@ -129,9 +135,10 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_MODEL, "
-        "KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, "
-        "KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION",
+        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, "
+        "KB_MODEL, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, "
+        "KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, "
+        "KB_RERANKER_WEIGHT, KB_RETENTION, KB_WEBHOOKS, KB_WEBHOOK_SECRET",
     }
 
 
@@ -238,3 +245,24 @@ def test_settings_do_not_change_while_the_program_runs() -> None:
 @pytest.mark.parametrize("env", [{"KB_X": "1"}, {"KB_PORT": "x"}, {"KB_KEEP": "0"}, {"KB_PRECISION": "x"}])
 def test_a_refusal_names_the_setting_in_both_languages(env: dict[str, str], language: str) -> None:
     assert next(iter(env)) in explain(language, refused(env))
+
+
+# --- who is told of gaps -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", ["chat.example.com", "ftp://x/y", "https://", "https://user:word@x/y", "https://x y", "https://a,b"]
+)
+def test_a_webhook_is_an_address_on_the_web(value: str) -> None:
+    error = refused({"KB_WEBHOOKS": value, "KB_WEBHOOK_SECRET": "sixteen letters!"})
+    assert (error.code, error.facts["name"]) == ("setting_not_an_address", "KB_WEBHOOKS")
+
+
+@pytest.mark.parametrize("secret", [{}, {"KB_WEBHOOK_SECRET": "fifteen letters"}])
+def test_nothing_is_sent_unsigned(secret: dict[str, str]) -> None:
+    error = refused({"KB_WEBHOOKS": "https://x/y"} | secret)
+    assert (error.code, error.facts) == ("webhook_secret_short", {"name": "KB_WEBHOOK_SECRET", "least": 16})
+
+
+def test_the_secret_is_not_shown_with_the_settings() -> None:
+    assert "sixteen" not in repr(Settings(webhook_secret="sixteen letters!"))

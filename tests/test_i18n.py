@@ -26,7 +26,7 @@ from kb.finding import learning, verdict
 from kb.gaps import gap, misses
 from kb.gaps.analytics import feedback, reuse, searches
 from kb.gaps.analytics.asked import OUTCOMES
-from kb.gaps.moves import MOVES
+from kb.gaps.moves import MOVES, REASONS
 from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, terminal_language
 from kb.people import audit
 from kb.people.scope import GOVERNANCE, STATES
@@ -53,6 +53,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "expert.*": get_args(experts.Ground),
     "figures.*": [*searches.VERDICTS, *(f"gaps_{kind}" for kind in feedback.KINDS)],
     "figures.gaps_*": feedback.KINDS,
+    "gap_why.*": REASONS,
     "gaps.do_*": sorted({after for _, after in MOVES} - {"verified"}),
     "gaps.none_*": ["open", "mine", "overdue", "referred", "closed"],
     "gaps.part_*": ["open", "mine", "overdue", "referred", "closed"],

@@ -22,6 +22,7 @@ from indexer.engine import Engine
 from indexer.generation import Opened
 from kb import text
 from kb.care import retention
+from kb.care.chores import GapKeeper, deliver
 from kb.config import Settings, settings
 from kb.content import glossary, products, site
 from kb.content.articles import Article
@@ -49,6 +50,7 @@ log = logging.getLogger("firstcall")
 
 FOLLOW_SECONDS = 0.5
 REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
+GAPS_SECONDS = 60.0  # between two looks at what missed, and at who is to be told
 BUSY_SECONDS = 1.0  # between two tries while another program publishes
 LEARN_SECONDS = 15.0  # without a write of this process: another one may have written
 WARM_UP = ("refund to an expired card", "退款多久到账")
@@ -281,7 +283,7 @@ class Desk:
             self.open()
         except GenerationError as error:
             self.trouble = error
-        for work in (self._follow, self._keep_up, self._keep_floor, self._keep_short):
+        for work in (self._follow, self._keep_up, self._keep_floor, self._keep_short, self._keep_gaps, self._tell):
             self._run(work)
         self._run(self._learn_on)
 
@@ -356,6 +358,25 @@ class Desk:
             except Exception:
                 log.exception("the floor could not be read")
                 self._stop.wait(BUSY_SECONDS)
+
+    def _keep_gaps(self) -> None:
+        keeper = GapKeeper(self.settings.home / "vectors.sqlite")
+        while not self._stop.wait(GAPS_SECONDS):
+            served = self._served
+            engine = served.opened.engine if served and self._fits(served) else None
+            try:
+                if keeper.look(self.database, engine, self.encoder, datetime.now(UTC)):
+                    self.floor.touched()
+            except Exception:
+                log.exception("the gaps could not be kept")
+
+    def _tell(self) -> None:
+        urls = self.settings.webhooks.split(",") if self.settings.webhooks else []
+        while urls and not self._stop.wait(GAPS_SECONDS):
+            try:
+                deliver(self.database, urls, self.settings.webhook_secret, datetime.now(UTC))
+            except Exception:
+                log.exception("what became of gaps could not be told")
 
     def _note_published(self, generation: str) -> None:
         """Whoever published: a generation that begins to serve, forwards or back, is one entry of the audit log."""

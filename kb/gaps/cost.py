@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,6 +24,7 @@ LOOKS_BACK = timedelta(days=28)  # a gap's own history
 LEAST = 4  # calls in one window that can be a surge
 CHANCE = 1e-4  # of so many calls by the gap's own history, below which it is one
 HOLDS = timedelta(hours=2)  # how long a holding sentence is offered for
+WORDS = 3  # a search must have to be one of a surge's
 TOLD_BY = 0.5  # share of a surge's questions that have a word, for it to be one of its words
 
 
@@ -57,18 +60,6 @@ class Surge:
     calls: int
     usual: float
     questions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Met:
-    """One meeting with a gap: a miss or a report (whose seconds are its miss's)."""
-
-    gap: str
-    call: str
-    agent: str
-    at: datetime
-    seconds: float
-    question: str
 
 
 def pareto(seconds: Sequence[float]) -> tuple[float, ...]:
@@ -121,29 +112,32 @@ def prices(
     team, product: only calls that somebody of this team held, only gaps of this product; '' = all
     """
     require(by, Action.READ_GAPS)
-    found = {one.id: one for one in every(connection, by, states, tag) if product in ("", one.product)}
-    met = _met(connection, since - (until - since), until, tag, team)
-    now, before = _by_gap(one for one in met if one.at >= since), _by_gap(one for one in met if one.at < since)
-    priced = (_price(found[id], some, before.get(id, ())) for id, some in now.items() if id in found)
+    spent = _spent(_met(since - (until - since), until, tag, team), since)
+    rows = {row.gap: row for row in connection.execute(spent)}
+    found = (one for one in every(connection, by, states, tag) if one.id in rows and product in ("", one.product))
+    priced = (Price(one, *rows[one.id][1:]) for one in found)
     return tuple(sorted(priced, key=lambda one: (-one.seconds, -one.calls, one.gap.at, one.gap.id)))
 
 
 def surges(connection: sa.Connection, by: User, at: datetime, tag: str = "") -> tuple[Surge, ...]:
     """The open gaps that grow faster than their own history in the last `WINDOW`, the fastest first."""
     require(by, Action.READ_GAPS)
-    latest = _by_gap(_met(connection, at - WINDOW, at + timedelta(microseconds=1), tag))
-    many = {id: some for id, some in latest.items() if _calls(some) >= LEAST}
+    latest: dict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(_met(at - WINDOW, at + timedelta(microseconds=1), tag)):
+        latest[row.gap].append(row)
+    many = {id: some for id, some in latest.items() if len({row.call for row in some}) >= LEAST}
     if not many:
         return ()
     gaps = {one.id: one for one in every(connection, by, OPEN, tag)}
-    earlier = _by_gap(_met(connection, at - LOOKS_BACK, at - WINDOW, tag))
+    earlier = _spent(_met(at - LOOKS_BACK, at - WINDOW, tag), at - LOOKS_BACK)
+    history = {row.gap: row.calls for row in connection.execute(earlier)}
     windows = LOOKS_BACK / WINDOW - 1
     found = []
     for id, some in many.items():
-        before = _calls(earlier.get(id, ()))
-        if id in gaps and is_surge(_calls(some), before, windows):
-            questions = tuple(dict.fromkeys(one.question for one in some if one.question))
-            found.append(Surge(gaps[id], min(one.at for one in some), _calls(some), before / windows, questions))
+        calls, before = len({row.call for row in some}), history.get(id, 0)
+        if id in gaps and is_surge(calls, before, windows):
+            questions = tuple(dict.fromkeys(row.question for row in some if row.question))
+            found.append(Surge(gaps[id], min(row.at for row in some), calls, before / windows, questions))
     return tuple(sorted(found, key=lambda one: (-one.calls, one.gap.id)))
 
 
@@ -167,49 +161,42 @@ def _words(questions: Sequence[str]) -> tuple[str, ...]:
     """What a search must have to be one of these: the words that at least half of them have, in each language."""
     found = []
     for lang in sorted({text.language(question) for question in questions}):
-        own = [set(text.query_terms(q).words) - text.FUNCTION_WORDS for q in questions if text.language(q) == lang]
-        counts = Counter(word for words in own for word in words)
-        common = sorted(
-            (word for word, n in counts.items() if n >= max(TOLD_BY * len(own), 1)), key=lambda w: -counts[w]
-        )
-        if common:
-            found.append(" ".join(common[:3]))
+        own = [text.query_terms(question).words for question in questions if text.language(question) == lang]
+        counts = Counter(word for words in own for word in words)  # each word once a question, in their order
+        said = (word for word, n in counts.most_common() if n >= TOLD_BY * len(own) and len(word) > 1)
+        common = [word for word in said if word not in text.FUNCTION_WORDS][:WORDS]
+        found += [" ".join(common)] if common else []
     return tuple(found)
 
 
-def _price(one: Gap, met: Sequence[_Met], before: Sequence[_Met]) -> Price:
-    moments = [meeting.at for meeting in met]
-    return Price(
-        one,
-        calls=_calls(met),
-        agents=len({meeting.agent for meeting in met}),
-        seconds=sum(meeting.seconds for meeting in met),
-        first_at=min(moments),
-        last_at=max(moments),
-        before=_calls(before),
-    )
-
-
-def _calls(met: Iterable[_Met]) -> int:
-    return len({one.call for one in met})
-
-
-def _by_gap(met: Iterable[_Met]) -> dict[str, list[_Met]]:
-    found: dict[str, list[_Met]] = defaultdict(list)
-    for one in met:
-        found[one.gap].append(one)
-    return found
-
-
-def _met(connection: sa.Connection, since: datetime, until: datetime, tag: str, team: str = "") -> list[_Met]:
-    """Every miss and report in [since, until), under the id its gap goes by now."""
+def _met(since: datetime, until: datetime, tag: str, team: str = "") -> sa.CompoundSelect[Any]:
+    """Every miss and report in [since, until): (gap it goes by now, call, agent, at, seconds, question)."""
     gap, miss, report, call = tables.gap, tables.miss, tables.gap_report, tables.call
-    then = ((one.c.at >= since) & (one.c.at < until) for one in (miss, report))
-    missed = sa.select(goes_by, miss.c.call, miss.c.agent, miss.c.at, miss.c.seconds, miss.c.question, miss.c.teams)
-    missed = missed.join(gap, gap.c.id == miss.c.gap).where(gap.c.tag == tag, next(then))
-    nothing = sa.literal(0.0)
-    reported = sa.select(goes_by, report.c.call, report.c.agent, report.c.at, nothing, report.c.question, call.c.teams)
+
+    def then(one: sa.Table, teams: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        own = sa.cast(teams, sa.Text).contains(json.dumps(team), autoescape=True) if team else sa.true()
+        return (one.c.at >= since) & (one.c.at < until) & (gap.c.tag == tag) & own
+
+    missed = sa.select(goes_by.label("gap"), miss.c.call, miss.c.agent, miss.c.at, miss.c.seconds, miss.c.question)
+    missed = missed.join(gap, gap.c.id == miss.c.gap).where(then(miss, miss.c.teams))
+    free = sa.literal(0.0).label("seconds")  # what it cost is its miss's
+    reported = sa.select(goes_by.label("gap"), report.c.call, report.c.agent, report.c.at, free, report.c.question)
     reported = reported.join(gap, gap.c.id == report.c.gap).outerjoin(call, call.c.id == report.c.call)
-    reported = reported.where(gap.c.tag == tag, report.c.undone_at.is_(None), next(then))
-    rows = [*connection.execute(missed), *connection.execute(reported)]
-    return [_Met(*row[:6]) for row in rows if not team or team in (row[6] or ())]
+    return sa.union_all(missed, reported.where(report.c.undone_at.is_(None), then(report, call.c.teams)))
+
+
+def _spent(met: sa.CompoundSelect[Any], since: datetime) -> sa.Select[Any]:
+    """Of what each gap met from `since` on: (gap, calls, agents, seconds, first_at, last_at), and calls before it."""
+    one = met.subquery()
+
+    def now(of: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.case((one.c.at >= since, of))
+
+    def each(of: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.count(sa.distinct(of))
+
+    calls = each(now(one.c.call))
+    moments = sa.func.min(now(one.c.at)), sa.func.max(now(one.c.at))
+    before = each(sa.case((one.c.at < since, one.c.call)))
+    numbers = (calls.label("calls"), each(now(one.c.agent)), sa.func.sum(now(one.c.seconds)), *moments, before)
+    return sa.select(one.c.gap, *numbers).group_by(one.c.gap).having(calls > 0)

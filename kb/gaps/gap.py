@@ -166,7 +166,8 @@ def every(connection: sa.Connection, by: User, states: Sequence[str] = STATES, t
 
 def find(connection: sa.Connection, id: str) -> Gap | None:
     """The gap of this id, or the one it was merged into; None where there is none or nobody met it."""
-    return next(iter(_gaps(connection, tables.gap.c.id == root(connection, id))), None)
+    own = parts(connection, id)
+    return next(iter(_gaps(connection, tables.gap.c.id.in_(own), _members(own))), None)
 
 
 def root(connection: sa.Connection, id: str) -> str:
@@ -190,14 +191,32 @@ def reports(connection: sa.Connection, by: User, id: str) -> tuple[Report, ...]:
 
 def answered(connection: sa.Connection, by: User) -> tuple[tuple[Gap, Report], ...]:
     """The gaps this person reported that an article answers since, and that they have not seen yet: call back."""
+    return _closed(connection, by, tables.gap.c.state.in_(ANSWERED) & (tables.gap.c.article != ""))
+
+
+def turned_down(connection: sa.Connection, by: User) -> tuple[tuple[Gap, Report, str], ...]:
+    """The gaps this person reported that nothing will answer, with the reason, and that they have not seen yet."""
+    require(by, Action.RECORD_GAP)
+    found, move = _closed(connection, by, tables.gap.c.state == "not_needed"), tables.gap_move.c
+    wanted = move.gap.in_({one.id for one, _ in found}) & (move.after == "not_needed")
+    asked = sa.select(move.gap, move.why).where(wanted).order_by(move.id)
+    why = {row.gap: row.why for row in connection.execute(asked)} if found else {}
+    return tuple((one, report, why.get(one.id, "")) for one, report in found)
+
+
+def _closed(connection: sa.Connection, by: User, so: sa.ColumnElement[bool]) -> tuple[tuple[Gap, Report], ...]:
+    """This person's reports of gaps that are closed so, unless they have seen it, in order."""
     one, gap = tables.gap_report, tables.gap
     mine = (one.c.agent == by.id) & one.c.undone_at.is_(None)
     asked = sa.select(one, goes_by.label("root")).join(gap, gap.c.id == one.c.gap).where(mine)
     rows = connection.execute(asked.order_by(one.c.at)).all()
-    found = gap.c.state.in_(ANSWERED) & (gap.c.article != "") & gap.c.id.in_({row.root for row in rows})
-    gaps = {one.id: one for one in _gaps(connection, found)} if rows else {}
+    ids = list(connection.scalars(sa.select(gap.c.id).where(gap.c.id.in_({row.root for row in rows}), so)))
+    if not ids:
+        return ()
+    own = list(connection.scalars(sa.select(gap.c.id).where(goes_by.in_(ids))))
+    gaps = {found.id: found for found in _gaps(connection, gap.c.id.in_(ids), _members(own))}
     pairs = ((gaps[row.root], _report(row)) for row in rows if row.root in gaps)
-    return tuple((one, report) for one, report in pairs if not _has_heard(report, one))
+    return tuple((found, report) for found, report in pairs if not _has_heard(report, found))
 
 
 def told(connection: sa.Connection, by: User, report: str, at: datetime) -> None:
@@ -216,12 +235,13 @@ def _set_told(connection: sa.Connection, by: User, report: str, at: datetime | N
     connection.execute(sa.update(tables.gap_report).where(mine).values(told_at=at))
 
 
-def _members() -> sa.Subquery:
-    """Who met which gap: (gap, call, agent, at, reported), a row a report and a row a miss."""
+def _members(parts: Sequence[str] | None = None) -> sa.Subquery:
+    """Who met which gap: (root, call, agent, at, reported), a row a report and a row a miss; of these gaps only."""
     report, miss = tables.gap_report.c, tables.miss.c
     reported = sa.select(report.gap, report.call, report.agent, report.at, sa.literal(1).label("reported"))
     missed = sa.select(miss.gap, miss.call, miss.agent, miss.at, sa.literal(0).label("reported"))
-    both = sa.union_all(reported.where(report.undone_at.is_(None)), missed.where(miss.gap != "")).subquery()
+    ours = [of.gap.in_(parts) if parts is not None else of.gap != "" for of in (report, miss)]
+    both = sa.union_all(reported.where(report.undone_at.is_(None), ours[0]), missed.where(ours[1])).subquery()
     part = sa.select(goes_by.label("root"), *(c for c in both.c if c.name != "gap"))
     return part.join(both, both.c.gap == tables.gap.c.id).subquery()
 

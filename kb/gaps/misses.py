@@ -39,7 +39,7 @@ CALLS_AT_ONCE = 500
 
 _ORDER = (tables.miss.c.at, tables.miss.c.id)
 _USED = ("copy", "solved", "helped")
-_ENDS = (*_USED, "search", "gap", "join", "unsolved", "promise", "taken", "end")  # of the time spent on a search
+_ENDS = (*_USED, "search", "gap", "join", "unsolved", "promise", "taken")  # of the time spent on a search
 _SAID = {"unsolved": "unsolved", "flag": "flagged", "gap": "recorded", "join": "joined"}  # event → signal
 
 
@@ -176,9 +176,10 @@ def notice(connection: sa.Connection, by: User, at: datetime, most: int = CALLS_
     return len(rows)
 
 
-def unjoined(connection: sa.Connection, at: datetime, most: int) -> tuple[Miss, ...]:
+def unjoined(connection: sa.Connection, at: datetime, most: int, tag: str = "") -> tuple[Miss, ...]:
     """The first `most` misses that are joined to no gap yet and old enough that nobody records one with them now."""
-    wanted = (tables.miss.c.gap == "") & (tables.miss.c.at <= at - SETTLED)
+    one = tables.miss.c
+    wanted = (one.gap == "") & (one.at <= at - SETTLED) & (one.tag == tag)
     rows = connection.execute(sa.select(tables.miss).where(wanted).order_by(*_ORDER).limit(most))
     return tuple(miss_of(row) for row in rows)
 

@@ -23,6 +23,8 @@ from kb.masking import mask
 from kb.people.users import Action, User, require
 
 MAX_WHY = 1_000
+RECURRED = "recurred"  # missed again after it was answered
+REASONS = (RECURRED,)  # why the machine moves a gap, told by the sentences `gap_why.…`
 
 
 @dataclass(frozen=True)

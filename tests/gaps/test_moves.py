@@ -310,3 +310,14 @@ def test_a_gap_answered_again_after_it_came_back_is_told_again(connection: Conne
     move(connection, SUE, recorded, "published", NOON + 5 * MINUTE, article="b")
     assert [(one.article, report.id) for one, report in gap.answered(connection, MAY)] == [("b", "r-1")]
     assert state(connection, recorded) not in OPEN
+
+
+def test_who_reported_a_gap_that_is_not_needed_hears_why_once(connection: Connection, recorded: str) -> None:
+    assert gap.turned_down(connection, MAY) == ()
+    move(connection, SUE, recorded, "not_needed", NOON + MINUTE, why="这款门锁已停产")
+    ((one, report, why),) = gap.turned_down(connection, MAY)
+    assert (one.id, one.state, report.id, why) == ("g-1", "not_needed", "r-1", "这款门锁已停产")
+    assert gap.answered(connection, MAY) == ()
+    gap.told(connection, MAY, "r-1", NOON + 2 * MINUTE)
+    assert gap.turned_down(connection, MAY) == ()
+    assert [report.id for _, report, _ in gap.turned_down(connection, BO)] == ["r-2"]

@@ -44,7 +44,8 @@ def page() -> None:
         with here.database.read() as connection:
             unseen = bulletins.unseen(connection, by, now)
             due = promises.due(connection, by, shift.end_of_day(served.site, now))
-            answered = gap.answered(connection, by)
+            answered = [(one, report, "") for one, report in gap.answered(connection, by)]
+            answered += gap.turned_down(connection, by)
             heard = flags.answers_for(connection, by)
             changed = shift.changed(connection, by, current, now)
         _done()
@@ -128,15 +129,17 @@ def _due(served: Served, due: Sequence[Promise], now: datetime) -> None:
                 st.button(t("today.kept"), icon=look, key=f"kept-{one.id}", on_click=_off, args=off)
 
 
-def _answered(here: Desk, answered: Sequence[tuple[Gap, Report]]) -> None:
+def _answered(here: Desk, answered: Sequence[tuple[Gap, Report, str]]) -> None:
     with _section(t("today.answered"), len(answered), t("today.no_answered")):
-        for one, report in answered:
+        for one, report, why in answered:
             article, asked = here.read(one.article, me()), report.question or one.question
             with st.container(horizontal=True, gap="small"):
                 with st.container(width="stretch", gap="xxsmall"):
                     st.markdown(safe_markdown(asked))
                     if article:
                         _open(article.title, article.id, f"answer-{report.id}")
+                    if why:
+                        st.markdown(t("today.turned_down", why=safe_markdown(why)))
                     st.caption(t("today.call_back", call=safe_markdown(report.call)))
                 off = asked, gap.told, gap.untold, report.id
                 look = ":material/check:"

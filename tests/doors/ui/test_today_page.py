@@ -111,6 +111,21 @@ def test_a_gap_of_mine_that_is_answered_is_told_until_i_called_back(look: Look, 
     assert "Can the lock open by voice?" not in "\n".join(texts(look("today", MAY)))
 
 
+@pytest.mark.parametrize(("hl", "said"), [("zh", "不再编写：已停产"), ("en", "Nothing will be written: 已停产")])
+def test_a_gap_of_mine_that_nothing_will_answer_is_told_with_the_reason(
+    look: Look, desk: Desk, hl: str, said: str
+) -> None:
+    facts = {"question": "门锁能声控吗", "lang": "zh", "state": "not_needed", "closed_at": NOW - HOUR}
+    write(desk, tables.gap, id="gap-1", at=NOW - DAY, **facts)
+    write(desk, tables.gap_report, id="r1", gap="gap-1", call="call-7", agent="may", at=NOW - DAY)
+    step = {"before": "triaged", "after": "not_needed", "by": "sue", "at": NOW - HOUR, "why": "已停产"}
+    write(desk, tables.gap_move, id=1, gap="gap-1", **step)
+    app = look("today", MAY, hl)
+    assert said in "\n".join(texts(app))
+    next(one for one in app.button if one.key == "told-r1").click().run()
+    assert said not in "\n".join(texts(look("today", MAY, hl)))
+
+
 def shown_as(markdown: str) -> str:
     """What a reader sees of a text with marked words and escapes."""
     return re.sub(r"\\(.)", r"\1", re.sub(r":\w+-background\[((?:\\.|[^\]])*)\]", r"\1", markdown))

@@ -115,6 +115,7 @@ def _history(served: Served, history: Sequence[Move], names: dict[str, str], now
             st.markdown(f"**{t(f'gaps.state_{one.after}')}** · {who} · {moment(one.at, served.site.zone, now)}")
             owner = names.get(one.owner, one.owner)
             department = department_name(served, one.department) if one.department else ""
-            facts = [part for part in (one.why, one.article, owner, department) if part]
+            why = t(f"gap_why.{one.why}") if one.why in moves.REASONS else one.why
+            facts = [part for part in (why, one.article, owner, department) if part]
             if facts:
                 st.caption(literal(" · ".join(facts)))

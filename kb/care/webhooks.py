@@ -1,0 +1,151 @@
+"""What became of a gap, told to the systems an operator named: signed, once each, until they have it.
+
+What is to be sent stands in the database before anything is sent, under an id made of the move and the
+address: a crash loses nothing, and looking twice sends nothing twice. Nobody named, nothing leaves.
+A receiver checks `Firstcall-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of `SECONDS.BODY` with the
+shared secret, and may drop an `Idempotency-Key` it has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from kb import tables
+from kb.gaps import gap
+from kb.people.users import Action, User, require
+
+TOLD = ("published", "verified", "already_there", "not_needed", "reopened")  # states whose coming is told
+RECENT = timedelta(days=1)  # moves older than this were made before anybody wanted to hear of them
+FIRST, LONGEST, TRIES = timedelta(minutes=1), timedelta(hours=6), 12  # waits double; twelve tries take a day and more
+TIMEOUT = 10.0  # seconds
+AT_ONCE = 50
+MAX_PROBLEM = 200
+GONE = 410  # the receiver wants no more of it
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One message to one address. `body` is the JSON as it is signed and sent; `tries` have failed so far."""
+
+    id: str
+    url: str
+    kind: str
+    body: str
+    tries: int
+
+
+Post = Callable[[str, bytes, Mapping[str, str]], int]  # (url, body, headers) → HTTP status; raises OSError
+
+
+def signature(secret: str, body: bytes, at: datetime) -> str:
+    """The header by which a receiver knows that a message is ours, and how old it is."""
+    seconds = int(at.timestamp())
+    signed = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={seconds},v1={signed}"
+
+
+def wait(tries: int) -> timedelta:
+    """How long after so many failures (from 1) it is tried again."""
+    return min(FIRST * (1 << (tries - 1)), LONGEST)
+
+
+def send(hook: Hook, secret: str, at: datetime, post: Post | None = None) -> tuple[bool, str]:
+    """Send one message: (whether it is through with, what went wrong or '')."""
+    body = hook.body.encode()
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": hook.id,
+        "Firstcall-Event": hook.kind,
+        "Firstcall-Signature": signature(secret, body, at),
+    }
+    try:
+        status = (post or over_http)(hook.url, body, headers)
+    except OSError as error:  # refused, timed out, no such host: all of urllib's are OSErrors
+        return False, str(error)[:MAX_PROBLEM]
+    if 200 <= status < 300:
+        return True, ""
+    return status == GONE, f"HTTP {status}"
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Go where the operator said and nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def over_http(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """POST once, following no redirect; the status. Raises OSError where there is no answer."""
+    request = urllib.request.Request(url, body, dict(headers), method="POST")
+    try:
+        with urllib.request.build_opener(_Stay).open(request, timeout=TIMEOUT) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+# --- reads and writes ----------------------------------------------------------------------------
+
+
+def queue(connection: sa.Connection, by: User, urls: Sequence[str], at: datetime) -> int:
+    """Put down what is to be told of the moves of the last day, once for each address; how many messages."""
+    require(by, Action.NOTICE_GAPS)
+    move, one = tables.gap_move.c, tables.gap.c
+    asked = sa.select(tables.gap_move).join(tables.gap, one.id == move.gap)
+    wanted = asked.where(move.after.in_(TOLD), move.at > at - RECENT, one.tag == "").order_by(move.id)
+    keys = {(_key(row.id, url)): (row, url) for row in connection.execute(wanted) for url in urls}
+    known = set(connection.scalars(sa.select(tables.webhook.c.id).where(tables.webhook.c.id.in_(list(keys)))))
+    new = [(key, row, url) for key, (row, url) in keys.items() if key not in known]
+    for key, row, url in new:
+        kind = f"gap.{row.after}"
+        body = json.dumps(_facts(connection, by, row) | {"kind": kind}, ensure_ascii=False)
+        facts = {"id": key, "url": url, "kind": kind, "body": body, "at": at, "next_at": at}
+        connection.execute(sa.insert(tables.webhook).values(**facts))
+    return len(new)
+
+
+def due(connection: sa.Connection, at: datetime) -> tuple[Hook, ...]:
+    """What is to be sent now, the longest waiting first, `AT_ONCE` at most."""
+    one = tables.webhook.c
+    waiting = one.sent_at.is_(None) & one.given_up_at.is_(None) & (one.next_at <= at)
+    asked = sa.select(one.id, one.url, one.kind, one.body, one.tries).where(waiting)
+    return tuple(Hook(*row) for row in connection.execute(asked.order_by(one.next_at, one.id).limit(AT_ONCE)))
+
+
+def note(connection: sa.Connection, by: User, hook: Hook, done: bool, problem: str, at: datetime) -> None:
+    """Write down how a message fared: through, to be tried again later, or given up."""
+    require(by, Action.NOTICE_GAPS)
+    tries = hook.tries + (0 if done else 1)
+    values: dict[str, Any] = {"tries": tries, "problem": problem}
+    if done:
+        values |= {"sent_at": at}
+    elif tries >= TRIES:
+        values |= {"given_up_at": at}
+    else:
+        values |= {"next_at": at + wait(tries)}
+    connection.execute(sa.update(tables.webhook).where(tables.webhook.c.id == hook.id).values(**values))
+
+
+def _key(move: int, url: str) -> str:
+    return hashlib.sha256(f"{move} {url}".encode()).hexdigest()
+
+
+def _facts(connection: sa.Connection, by: User, row: sa.Row[Any]) -> dict[str, Any]:
+    """What a receiver is told: the gap, what became of it, and who recorded or joined it and so wants to hear."""
+    found = gap.find(connection, row.gap)
+    told = sorted({report.agent for report in gap.reports(connection, by, row.gap)})
+    facts = {"id": row.gap, "state": row.after, "article": row.article, "why": row.why}
+    if found:
+        facts |= {"question": found.question, "lang": found.lang, "calls": found.calls, "agents": found.agents}
+    return {"at": row.at.isoformat(), "gap": facts, "tell": told}
