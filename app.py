@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 
-from kb.doors import api, call_api, sign_in
+from kb.doors import api, call_api, media_api, sign_in
 from kb.doors.gate import Gate, content_policy
 from kb.doors.wiring import desk
 from kb.errors import SettingError
@@ -64,6 +64,6 @@ gate = Middleware(
 app = st.App(
     HERE / "kb/doors/ui/shell.py",
     lifespan=lifespan,
-    routes=[*sign_in.routes(desk()), *api.routes(desk()), *call_api.routes(desk())],
+    routes=[*sign_in.routes(desk()), *api.routes(desk()), *call_api.routes(desk()), *media_api.routes(desk())],
     middleware=[gate],
 )

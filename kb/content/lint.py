@@ -99,7 +99,7 @@ def links_lead_somewhere(article: Article, base: Base) -> Found:
     """Links between articles are relative paths; each must be a file."""
     for match in LINK.finditer(article.source, article.body_start):
         path = linked(article, match.group(1))
-        if path and path not in base.paths:
+        if path and path not in base.paths and not path.startswith("_media/"):
             yield "link_broken", match.start(), {"target": match.group(1)}
 
 

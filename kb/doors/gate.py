@@ -39,7 +39,13 @@ OPEN = ("/healthz", "/_stcore/health")  # tell nothing about anybody, asked by p
 PUBLIC = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/sign-out", "/favicon.png")
 PUBLIC_FOLDER = "/static/"  # Streamlit's own scripts and styles
 CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
-FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/component/")  # answered with JSON, not with a page
+FOR_PROGRAMS = (
+    "/api/",
+    "/_stcore/",
+    "/media/",
+    "/articles-media/",
+    "/component/",
+)  # answered with JSON, not with a page
 KEY_DOORS = {  # what a program may do with which scope of its key; every other door is closed to it
     "search": ("/api/search",),
     "calls": (
@@ -58,6 +64,7 @@ SESSION_HEADER = b"x-kb-session"  # to Streamlit: st.user["session"] (.streamlit
 LOOK_EVERY = 1.0  # seconds between two looks at an open websocket's session
 UPLOADS = "/_stcore/upload_file"
 MAX_UPLOAD = 21 * 2**20  # bytes: Streamlit's own limit of 20 MB (.streamlit/config.toml) and the form around it
+MEDIA, MAX_MEDIA = "/api/media", 8 * 2**20  # a picture of an article (kb.studio.media)
 MAX_REQUEST = 2**20  # bytes of any other body; a route of ours may allow less
 MAX_MESSAGE = 4 * 2**20  # bytes a page may say at once: the longest article four times over
 
@@ -318,7 +325,9 @@ def _cookie_name(origin: str, *, secure: bool) -> str:
 
 
 def _most(path: str) -> int:
-    return MAX_UPLOAD if path.startswith(UPLOADS) else MAX_REQUEST
+    if path.startswith(UPLOADS):
+        return MAX_UPLOAD
+    return MAX_MEDIA if path == MEDIA else MAX_REQUEST
 
 
 def _announced(headers: Headers) -> int:

@@ -14,10 +14,11 @@ from kb.content.articles import Article
 from kb.content.lint import Finding
 from kb.doors.wiring import Desk, Served
 from kb.errors import ArticleError, NotFoundError
-from kb.people.users import User
-from kb.studio import drafts, revisions, writing
+from kb.people.users import Action, User, may
+from kb.studio import drafts, media, revisions, writing
+from kb.studio.drafts import Draft
 from kb.studio.header import with_keys
-from kb.studio.life import may_read
+from kb.studio.life import check_change, may_read
 from kb.studio.review import next_review
 from kb.studio.writing import Saved
 
@@ -146,3 +147,50 @@ def until_found(desk: Desk, article: Article, within: float = FOUND_WITHIN) -> f
             return time.monotonic() - began
         time.sleep(0.02)
     return None
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def picture_path(desk: Desk, by: User, id: str) -> str:
+    """The file of the article that a picture is pasted into: the draft's, else the one on disk.
+
+    Raises NotFoundError where there is neither, NotAllowedError where this person may not change the article.
+    """
+    draft = _draft(desk, by, id)
+    there = _on_disk(desk, draft.path if draft else _path_of(desk, id))
+    if there is not None:
+        check_change(by, there, there)
+    if draft is None and there is None:
+        raise NotFoundError("article_not_found")
+    return draft.path if draft else there.path if there else ""
+
+
+def picture(desk: Desk, by: User, id: str, name: str) -> tuple[bytes, str]:
+    """A picture that an article names which this person may see: as it is served, or as they are writing it.
+
+    Raises NotFoundError, whatever the reason: no such article, none they may see, or one that does not name it.
+    """
+    texts = [desk.read(id, by)]
+    if may(by, Action.WRITE_ARTICLE):
+        indexed, draft = _indexed(desk, id), _draft(desk, by, id)
+        disk = _on_disk(desk, _path_of(desk, id))
+        texts += [one for one in (indexed, disk) if one is not None and may_read(by, one)]
+        if draft is not None and (disk is None or may_read(by, disk)):
+            texts.append(_parsed(draft))
+    for one in texts:
+        if one is not None and name in media.names(one):
+            return media.read(desk.settings.articles, one, name)
+    raise NotFoundError("media_not_found")
+
+
+def _draft(desk: Desk, by: User, id: str) -> Draft | None:
+    with desk.database.read() as connection:
+        return drafts.of(connection, by, id)
+
+
+def _parsed(draft: Draft) -> Article | None:
+    try:
+        return articles.parse(draft.source, draft.path)
+    except ArticleError:
+        return None

@@ -29,11 +29,16 @@ def answering(handler: Handler) -> Callable[[Request], Awaitable[JSONResponse]]:
         except ClientDisconnect:
             return JSONResponse({}, 499, HEADERS)
         except KBError as error:
-            status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)
-            told = {"error": error.code, "message": explain(language(request), error)}
-            return JSONResponse(told, status, HEADERS)
+            return refused(request, error)
 
     return answer
+
+
+def refused(request: Request, error: KBError) -> JSONResponse:
+    """What is refused, in one sentence of the asker's language."""
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)
+    told = {"error": error.code, "message": explain(language(request), error)}
+    return JSONResponse(told, status, HEADERS)
 
 
 def user(request: Request) -> User:
@@ -48,16 +53,23 @@ def language(request: Request) -> str:
     return chosen if chosen in LANGUAGES else browser_language(request.headers.get("accept-language", ""))
 
 
+async def raw_body(request: Request, most: int) -> bytes:
+    """A body of at most so many bytes. Raises RequestError for a longer one, before the rest is read."""
+    pieces, taken = [], 0
+    async for piece in request.stream():
+        pieces.append(piece)
+        taken += len(piece)
+        if taken > most:
+            raise RequestError("request_too_large", limit=most // 1024)
+    return b"".join(pieces)
+
+
 async def body(request: Request, kinds: Mapping[str, type]) -> dict[str, Any]:
     """The fields of a JSON body, each of its kind; `ui`, the interface's language, may always be there.
 
     Raises RequestError for anything else.
     """
-    raw = b""
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > MAX_BODY:
-            raise RequestError("request_too_large", limit=MAX_BODY // 1024)
+    raw = await raw_body(request, MAX_BODY)
     try:
         given = json.loads(raw or b"{}")
         if b"\\u" in raw or not raw.isascii():  # half characters, which no database takes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def save(folder: Path, path: str, source: str, base: str, by: User) -> Saved:
             _check_new(folder, new)
         if old is None or old.source != source:
             mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
-            _write(place, mark + source.encode())
+            write_file(place, mark + source.encode())
     return Saved(new, old)
 
 
@@ -145,9 +146,10 @@ def _only_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(place: Path, raw: bytes) -> None:
+def write_file(place: Path, raw: bytes) -> None:
+    """A file, whole or not at all, and there after a power cut."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with aside.open("wb") as file:
             file.write(raw)

@@ -208,3 +208,33 @@ def test_a_finding_leads_to_its_line(editor: BrowserContext, app: App, written: 
     chosen = "(area) => area.value.slice(area.selectionStart, area.selectionEnd)"
     wait_for(lambda: page.locator("#source").evaluate(chosen) == "See [gone](gone-en.md).", 10, "the line is chosen")
     assert focused(page) == "source"
+
+
+PASTE = """(area) => {
+  const canvas = document.createElement("canvas");
+  canvas.width = 40; canvas.height = 20;
+  canvas.getContext("2d").fillRect(0, 0, 40, 20);
+  return new Promise((done) => canvas.toBlob((blob) => {
+    const data = new DataTransfer();
+    data.items.add(new File([blob], "screen.png", { type: "image/png" }));
+    area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    done();
+  }));
+}"""
+
+
+@pytest.mark.parametrize(("lang", "alt"), [("en", "picture"), ("zh", "图片")])
+def test_a_pasted_picture_is_shown_as_the_agent_will_see_it(
+    editor: BrowserContext, app: App, written: Path, lang: str, alt: str
+) -> None:
+    edit(editor, app, written.stem).close()
+    page = editor.new_page()
+    page.goto(f"{app.url}/edit?id={written.stem}&hl={lang}")
+    page.locator("#source").wait_for(timeout=20_000)
+    page.locator("#source").press("Control+End")
+    page.locator("#source").evaluate(PASTE)
+    shown = page.locator(f'.st-key-article-pane img[alt="{alt}"]')
+    shown.wait_for(timeout=30_000)
+    wait_for(lambda: shown.evaluate("(one) => one.naturalWidth") == 40, 10, "the picture is loaded")
+    assert f"/articles-media/{written.stem}/" in str(shown.get_attribute("src"))
+    assert f"![{alt}](../_media/" in source(page)

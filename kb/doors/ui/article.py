@@ -46,10 +46,10 @@ def draw(here: Desk, served: Served, article: Article | None, keys: dict[str, li
     _changed(here, article)
     _walks(here, article, keys)
     dates(served, article)
-    _blocks(served, [block for block in article.blocks if block.kind in ("decide", "never")])
+    _blocks(served, article, [block for block in article.blocks if block.kind in ("decide", "never")])
     for block in article.blocks:
         if block.kind == "escalate":
-            _block(served, block)
+            _block(served, article, block)
     _prose(served, article)
     _links(here, article)
     _footer(article)
@@ -119,7 +119,7 @@ def answering(markdown: str, sentence: str) -> str:
 
 def _explained(served: Served, article: Article, markdown: str) -> str:
     """Article Markdown to draw, with the plain meaning of a glossary word shown where the mouse rests on it."""
-    lines = safe_markdown(markdown).split("\n")
+    lines = safe_markdown(markdown, article).split("\n")
     return "\n".join(line if _NOT_EXPLAINED.search(line) else _with_meanings(served, article, line) for line in lines)
 
 
@@ -207,15 +207,15 @@ def _say(served: Served, article: Article, keys: dict[str, list[str]]) -> None:
     say_line(data={**facts, "slots": slots, "labels": labels, "keys": first})
 
 
-def _blocks(served: Served, blocks: list[Block]) -> None:
+def _blocks(served: Served, article: Article, blocks: list[Block]) -> None:
     """What may be decided and what must never be said, side by side."""
     if blocks:
         for column, block in zip(st.columns(len(blocks)), blocks, strict=True):
             with column:
-                _block(served, block)
+                _block(served, article, block)
 
 
-def _block(served: Served, block: Block) -> None:
+def _block(served: Served, article: Article, block: Block) -> None:
     look, icon = BLOCK_LOOK[block.kind]
     label = t(f"article.{block.kind}")
     department = (served.site.departments or {}).get(block.argument)
@@ -224,7 +224,7 @@ def _block(served: Served, block: Block) -> None:
         name = department.name_zh if hl() == "zh" else department.name_en
         state = t("article.open_now") if department.hours.open_at(local) else t("article.closed_now")
         label = f"{label}: {name} – {state}"
-    look(f"**{safe_markdown(label)}**\n\n{safe_markdown(block.text)}", icon=icon)
+    look(f"**{safe_markdown(label)}**\n\n{safe_markdown(block.text, article)}", icon=icon)
 
 
 def _links(here: Desk, article: Article) -> None:

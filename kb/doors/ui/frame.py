@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from kb.content.articles import Article
 from kb.doors.wiring import desk
 from kb.errors import KBError, StoreError
 from kb.i18n import LANGUAGES, explain, nearest_language, say
 from kb.people.sessions import Session
 from kb.people.users import User
+from kb.studio.media import media_of
 
 SEARCH_PAGE = Path(__file__).parent / "search.py"
 # Streamlit's captions, quotes, key hints and chosen options are too faint to read: below 4.5 : 1.
@@ -129,7 +131,7 @@ def _language_switch(current: str) -> None:
 
 
 _MARK = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
-_IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\([^()\n]*\)")
+_IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\(([^()\s]*)[^()\n]*\)|!\[")
 _LINK = re.compile(r"(?<!!)\[([^\[\]\n]*)\]\(([^()\s]+)\)")
 # Where a link's address begins, and its scheme: inline, by reference, between angle brackets.
 _SCHEME = re.compile(
@@ -154,17 +156,38 @@ def literal(text: str) -> str:
     return _MARK.sub(r"\\\1", " ".join(text.split()))
 
 
-def safe_markdown(markdown: str) -> str:
-    """Article Markdown for `st.markdown`: no images, no Streamlit directives, no formulas, no links that run or hold
-    something (`data:`, `javascript:`).
+def safe_markdown(markdown: str, article: Article | None = None) -> str:
+    """Article Markdown for `st.markdown`: no images from elsewhere, no Streamlit directives, no formulas, no links that
+    run or hold something (`data:`, `javascript:`).
 
-    Links to articles become their text: the page offers them as buttons, so that nobody leaves a call.
+    Pictures of the base are shown by our own route, where the article they are in is given. Links to articles become
+    their text: the page offers them as buttons, so that nobody leaves a call.
     """
-    text = _IMAGE.sub(r"\1", markdown).replace("![", "!\\[")
-    text = _LINK.sub(lambda m: m.group(1) if ".md" in m.group(2) else m.group(0), text)
+    text = _LINK.sub(lambda m: _link(article, m), markdown)
+    text = _IMAGE.sub(lambda m: _picture(article, m), text)
     text = _SCHEME.sub(lambda m: m[0] if m[2].lower() in _SAFE else f"{m[1]}{m[2]}%3A", text)
     text = _DIRECTIVE.sub(r"\\:", text)
     return text.replace("$", "\\$")
+
+
+def _picture(article: Article | None, found: re.Match[str]) -> str:
+    if found[1] is None:  # an image whose address stands elsewhere, or is no plain one
+        return "!\\["
+    address = _address_of(article, found[2])
+    return f"![{found[1]}]({address})" if address else found[1]
+
+
+def _link(article: Article | None, found: re.Match[str]) -> str:
+    if ".md" in found[2]:
+        return found[1]
+    address = _address_of(article, found[2])
+    return f"[{found[1]}]({address})" if address else found[0]
+
+
+def _address_of(article: Article | None, target: str) -> str:
+    """Where our own route shows a file that an article names, '' for anything else."""
+    name = media_of(article, target) if article else ""
+    return f"/articles-media/{article.id}/{name}" if article and name else ""
 
 
 @contextmanager

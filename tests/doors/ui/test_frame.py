@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kb.doors.ui.frame import moment
+from kb.content.articles import parse
+from kb.doors.ui.frame import moment, safe_markdown
+from tests.small_base import markdown
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)  # noon there
@@ -24,3 +26,29 @@ NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)  # noon there
 )
 def test_a_moment_is_told_in_site_time_and_with_its_day_only_where_it_is_another(at: datetime, told: str) -> None:
     assert moment(at, SHANGHAI, NOW) == told
+
+
+@pytest.mark.parametrize(
+    ("written", "drawn"),
+    [
+        ("![a lamp](../_media/lamp.png)", "![a lamp](/articles-media/kettle-en/lamp.png)"),
+        ('![a lamp](../_media/lamp.png "on")', "![a lamp](/articles-media/kettle-en/lamp.png)"),
+        ("[the manual](../_media/manual.pdf)", "[the manual](/articles-media/kettle-en/manual.pdf)"),
+        ("![a lamp](https://elsewhere.example/lamp.png)", "a lamp"),
+        ("![a lamp](//elsewhere.example/_media/lamp.png)", "a lamp"),
+        ("![a lamp](../_media/lamp.svg)", "a lamp"),
+        ("![a lamp](../../_media/lamp.png)", "a lamp"),
+        ("![a lamp](../_media/%2e%2e/lamp.png)", "a lamp"),
+        ("![a lamp](data:image/png;base64,AAAA)", "a lamp"),
+        ("![a lamp][1]", "!\\[a lamp][1]"),
+        ("![a [b] c](https://elsewhere.example/lamp.png)", "!\\[a [b] c](https://elsewhere.example/lamp.png)"),
+        ("[see](late-en.md)", "see"),
+    ],
+)
+def test_only_pictures_of_the_base_are_drawn(written: str, drawn: str) -> None:
+    article = parse(markdown("kettle-en", "Kettle"), "troubleshooting/kettle-en.md")
+    assert safe_markdown(written, article) == drawn.replace("\\\\", "\\")
+
+
+def test_without_an_article_no_picture_is_drawn() -> None:
+    assert safe_markdown("![a lamp](../_media/lamp.png)") == "a lamp"
