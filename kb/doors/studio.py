@@ -14,6 +14,7 @@ from kb.content.articles import Article
 from kb.content.lint import Finding
 from kb.doors.wiring import Desk, Served
 from kb.errors import ArticleError, NotFoundError
+from kb.people import audit
 from kb.people.users import Action, User, may
 from kb.studio import drafts, media, revisions, writing
 from kb.studio.drafts import Draft
@@ -106,6 +107,8 @@ def save(desk: Desk, by: User, path: str, source: str, base: str, at: datetime, 
             revisions.record(connection, saved.old, at, revisions.DISK, "disk")
         if saved.changed:
             revisions.record(connection, saved.article, at, by.id, cause)
+            act = "publish" if saved.article.state == "validated" else "edit"
+            audit.append(connection, by.id, act, at, saved.article.id, cause=cause, version=saved.article.version[:8])
         drafts.drop(connection, by, saved.article.id)
     return saved
 

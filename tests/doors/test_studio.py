@@ -14,7 +14,8 @@ from kb.content.articles import parse
 from kb.doors import studio, wiring
 from kb.doors.wiring import Desk
 from kb.errors import NotAllowedError, NotFoundError, StoreError
-from kb.people.users import Role, User
+from kb.people import audit
+from kb.people.users import OPERATOR, Role, User
 from kb.studio import drafts, revisions
 from kb.studio.drafts import Draft
 from kb.studio.revisions import Revision
@@ -65,6 +66,15 @@ def test_a_save_is_stamped_with_who_and_what_was_before_it_is_too(desk: Desk) ->
     with desk.database.read() as connection:
         told: tuple[Revision, ...] = revisions.history(connection, EDITOR, "kettle-en")
     assert [(one.sha256, one.by, one.cause) for one in told] == [(after, "ed", "studio"), (before, "disk", "disk")]
+
+
+def test_a_save_is_in_the_audit_log_and_one_that_changes_nothing_is_not(desk: Desk) -> None:
+    saved(desk, "Boil it twice.")
+    saved(desk, "Boil it twice.")
+    studio.move(desk, EDITOR, "kettle-zh", "archived", NOW)
+    with desk.database.read() as connection:
+        told = [(one.act, one.by, one.about) for one in audit.entries(connection, OPERATOR)]
+    assert sorted(told) == [("edit", "ed", "kettle-zh"), ("publish", "ed", "kettle-en")]
 
 
 def test_a_save_forgets_the_draft(desk: Desk) -> None:
