@@ -254,6 +254,44 @@ gap_move = sa.Table(
     sa.Index("move_by_time", "at", "after"),
 )
 
+# A gap's own questions asked of the base as it is (`kb.gaps.replay`): the last time of each.
+replay = sa.Table(
+    "replay",
+    metadata,
+    sa.Column("gap", sa.String(64), sa.ForeignKey("gap.id"), primary_key=True),
+    sa.Column("article", sa.String(200), nullable=False),
+    sa.Column("generation", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("lines", sa.JSON, nullable=False),  # question, teams, rank
+    sa.Column("lacks", sa.JSON, nullable=False),
+)
+
+# People who decide about gaps together, and what they decided: evidence and cost as they were then.
+round_table = sa.Table(
+    "round_table",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+)
+round_item = sa.Table(
+    "round_item",
+    metadata,
+    sa.Column("round", sa.String(64), sa.ForeignKey("round_table.id"), primary_key=True),
+    sa.Column("gap", sa.String(64), sa.ForeignKey("gap.id"), primary_key=True),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # of the gap then
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("agents", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("questions", sa.JSON, nullable=False),
+    sa.Column("reason", sa.String(16), nullable=False, default=""),  # why it missed
+    sa.Column("decision", sa.Text, nullable=False, default=""),
+    sa.Column("decided_by", sa.String(64), nullable=False, default=""),
+    sa.Column("decided_at", Moment),
+)
+
 # What is to be told to other systems, until they have it. `id` is the idempotency key.
 webhook = sa.Table(
     "webhook",
@@ -524,4 +562,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # every search with what came of it
     grow,  # what editors decided of learnt questions
     grow,  # flags are answered
+    grow,  # gaps are replayed, and talked about at a round table
 )

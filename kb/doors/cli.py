@@ -24,6 +24,7 @@ from kb.doors import wiring
 from kb.doors.answer import QUESTION, answer
 from kb.doors.audit_cli import audit
 from kb.doors.key_cli import key, reduce
+from kb.doors.replay_cli import replay
 from kb.doors.user_cli import user
 from kb.errors import ArticleError, KBError
 from kb.i18n import explain, say, terminal_language
@@ -60,6 +61,7 @@ def main() -> None:
 
 main.add_command(user)
 main.add_command(audit)
+main.add_command(replay)
 main.add_command(key)
 main.add_command(reduce)
 

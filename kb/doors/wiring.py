@@ -32,6 +32,7 @@ from kb.content.site import Site
 from kb.db import Database
 from kb.doors.floor import FloorKeeper
 from kb.doors.presence import Presence
+from kb.doors.prover import Asker, Prover
 from kb.doors.teacher import Teacher
 from kb.errors import GenerationError, KBError, PublishError, QuestionError, SettingError
 from kb.finding.learning import Learnt
@@ -133,6 +134,7 @@ class Desk:
     reranker: Reranker | None = None
     encoder_state: EncoderState = "warming"
     floor: FloorKeeper = field(default_factory=FloorKeeper)  # what stands beside an answer
+    prover: Prover = field(default_factory=Prover)  # replays what gaps asked
     trouble: KBError | None = None  # what the last background step ran into
     _served: Served | None = None
     _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
@@ -195,6 +197,7 @@ class Desk:
                 frozenset(engine.article(id).lang for id in engine.ids),
             )
             self.floor.touched()
+            self.prover.touched()
             return self._served
 
     @property
@@ -286,6 +289,7 @@ class Desk:
         for work in (self._follow, self._keep_up, self._keep_floor, self._keep_short, self._keep_gaps, self._tell):
             self._run(work)
         self._run(self._learn_on)
+        self._run(self._keep_proving)
 
     def _learn_on(self) -> None:
         while not self._stop.is_set():
@@ -339,6 +343,7 @@ class Desk:
         """End the background work."""
         self._stop.set()
         self.floor.touched()
+        self.prover.touched()
         for thread in self._threads:
             thread.join(timeout=5)
 
@@ -377,6 +382,31 @@ class Desk:
                 deliver(self.database, urls, self.settings.webhook_secret, datetime.now(UTC))
             except Exception:
                 log.exception("what became of gaps could not be told")
+
+    def _keep_proving(self) -> None:
+        while not self._stop.is_set():
+            self.prover.wait()
+            try:
+                self.prove(datetime.now(UTC))
+            except Exception:
+                log.exception("gaps could not be replayed")
+                self._stop.wait(BUSY_SECONDS)
+
+    def prove(self, at: datetime) -> dict[str, str]:
+        """Replay what gaps asked and articles answer now; gap → its new state, for those that have one. Raises
+        StoreError."""
+        asker = self.asker(at)
+        moved = self.prover.run(self.database, asker, at) if asker else {}
+        if moved:
+            self.floor.touched()
+        return moved
+
+    def asker(self, at: datetime) -> Asker | None:
+        """What asks the base for others than who sits there; None without an index or the encoder that made it."""
+        served, encoder = self._served, self.encoder
+        if served is None or encoder is None or not self._fits(served):
+            return None
+        return self.prover.asker(served.opened.engine, encoder, served.catalogue, served.site.today(at))
 
     def _note_published(self, generation: str) -> None:
         """Whoever published: a generation that begins to serve, forwards or back, is one entry of the audit log."""
