@@ -121,7 +121,14 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.payload",
         "kb.doors.answer",
     ),
-    "commands": ("kb.doors.index_cli", "kb.doors.user_cli", "kb.doors.audit_cli", "kb.doors.key_cli", "kb.doors.cli"),
+    "commands": (
+        "kb.doors.index_cli",
+        "kb.doors.user_cli",
+        "kb.doors.audit_cli",
+        "kb.doors.replay_cli",
+        "kb.doors.key_cli",
+        "kb.doors.cli",
+    ),
     "doors": (
         "kb.doors.wire",
         "kb.doors.api",
