@@ -17,6 +17,7 @@ from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import ASKS, Chunk, asks_by_title
 from kb.finding.learning.evidence import Evidence, nearness
+from kb.finding.passage import Near
 from kb.finding.search import Index, Ranked, Tokens, Vector
 from kb.finding.spelling import Lexicon
 from kb.finding.verdict import Calibration
@@ -140,10 +141,9 @@ class HeldOut:
             if one.article not in touched or one.article == code or self._asks(one.article, without=True)[code]
         ]
 
-    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[tuple[Chunk, float]]]:
+    def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[Near]]:
         return [
-            [(chunk, score) for chunk, score in some if chunk.id not in self.out]
-            for some in self.index.maxsim(articles, tokens)
+            [near for near in some if near.chunk.id not in self.out] for some in self.index.maxsim(articles, tokens)
         ]
 
     def cosines(self, vector: Vector, article: str) -> Mapping[str, float]:
