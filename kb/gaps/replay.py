@@ -14,9 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kb import tables
+from kb import tables, text
 from kb.content.articles import Article, plain
-from kb.finding.held_out import normal
 from kb.gaps import gap, moves
 from kb.gaps.diagnosis import TOP, Asking
 from kb.i18n import say
@@ -82,10 +81,10 @@ def lacking(article: Article | None, questions: Sequence[str]) -> tuple[str, ...
     if article is None:
         return (GONE,)
     said = (*questions, *article.questions, article.title)
-    asked = {normal(one) for one in said}
+    asked = {_bare(one) for one in said}
     holds = {
         NOT_VALIDATED: article.state != "validated",
-        NO_SAY: not article.say or normal(article.say) in asked,
+        NO_SAY: not article.say or _bare(article.say) in asked,
         NO_BODY: _letters(article.prose, said) < BODY_LEAST,
     }
     return tuple(lack for lack, is_so in holds.items() if is_so)
@@ -94,10 +93,15 @@ def lacking(article: Article | None, questions: Sequence[str]) -> tuple[str, ...
 def _letters(prose: str, said: Sequence[str]) -> int:
     """The letters of a body beside its headings and what was `said` already."""
     lines = (plain(line) for line in prose.splitlines() if not line.lstrip().startswith("#"))
-    body = "\n".join(line for line in lines if normal(line) not in {normal(one) for one in said})
+    body = "\n".join(line for line in lines if _bare(line) not in {_bare(one) for one in said})
     for one in sorted(said, key=len, reverse=True):
         body = body.replace(one, " ")
     return sum(0 if not char.isalnum() else 2 if char >= "\u2e80" else 1 for char in body)
+
+
+def _bare(said: str) -> str:
+    """The letters and digits of a text: a say-line that only adds "not" to the question is an answer."""
+    return "".join(char for char in text.fold(said) if char.isalnum())
 
 
 def why(proof: Proof, language: str) -> str:

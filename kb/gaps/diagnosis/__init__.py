@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from kb import text
 from kb.content.articles import Article
 from kb.content.glossary import Glossary
+from kb.finding.verdict import FOUND_FROM
 from kb.gaps.diagnosis.asking import Asking, Base, askings, known, scope_of, why_unseen, widened
 from kb.people.scope import Scope
 
@@ -50,7 +51,7 @@ class Found:
 
     def rank(self, id: str) -> int:
         """The place of an article or its twin from 1, 0 where it is not among them."""
-        return next((n for n, one in enumerate(self.articles, 1) if id in (one.id, one.twin)), 0)
+        return next((n for n, one in enumerate(self.articles, 1) if id and id in (one.id, one.twin)), 0)
 
 
 Find = Callable[[str, Scope], Found]
@@ -126,10 +127,11 @@ def _certain(asking: Asking, own: Found, find: Find, base: Base, known: Mapping[
 
 
 def _likely(asking: Asking, own: Found, find: Find, base: Base) -> Iterator[Finding]:
-    """What the search believes: what stands there already, else the first new article that a wider one lets in."""
+    """What the search believes: what stands there already; unless that is sure, the first that a wider one lets in."""
     if own.is_likely:
         yield _made(asking, "found", own.articles[0], 1, own, own.probability)
-        return
+        if (own.probability or 0.0) >= FOUND_FROM:
+            return
     for wider in widened(asking, base):
         wide = find(asking.question, wider)
         if not wide.is_likely:
@@ -195,8 +197,11 @@ def diagnose(
     """Why a gap missed. What answers one of its questions may answer all, only further down."""
     words = [reworded(one.question, glossary) for one in askings]
     first = [finding(one, find, base, known, other) for one, other in zip(askings, words, strict=True)]
-    answers = {one.article.id: one.article for one in first if one.reason == "found" and one.article}
-    findings = tuple(_further_down(one, find, base, answers) if one.reason == "missing" else one for one in first)
+    answers = {one.article.id: one.article for one in first if one.article and _is_sure(one)}
+    unsure = [one.reason in ("missing", "found") and not _is_sure(one) for one in first]
+    findings = tuple(
+        _further_down(one, find, base, answers) if doubt else one for one, doubt in zip(first, unsure, strict=True)
+    )
     votes: dict[tuple[str, str], int] = {}
     for one in findings:
         vote = one.reason, one.article.id if one.article else ""
@@ -204,6 +209,10 @@ def diagnose(
     reason, id = max(votes, key=lambda one: (votes[one], -REASONS.index(one[0]), one[1]), default=("missing", ""))
     article = next((one.article for one in findings if one.article and one.article.id == id), None)
     return Diagnosis(reason, article, findings, sum(1 for some in words if some))
+
+
+def _is_sure(one: Finding) -> bool:
+    return one.reason == "found" and (one.certain or (one.probability or 0.0) >= FOUND_FROM)
 
 
 def _further_down(one: Finding, find: Find, base: Base, answers: Mapping[str, Article]) -> Finding:

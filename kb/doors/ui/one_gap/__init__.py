@@ -11,6 +11,7 @@ from kb.doors.ui import figures
 from kb.doors.ui.figures import Listing, count, seconds, span
 from kb.doors.ui.frame import hl, literal, moment, t
 from kb.doors.ui.one_gap.facts import Met, department_name, show, state_badge
+from kb.doors.ui.one_gap.mending import proof, why_and_remedy
 from kb.doors.ui.one_gap.moving import next_moves, split
 from kb.doors.wiring import Desk, Served
 from kb.gaps import gap, misses, moves
@@ -47,6 +48,8 @@ def one_gap(here: Desk, served: Served, by: User, one: Gap, priced: Sequence[Pri
         figures.listing("met", Listing(t("gaps.met"), header, met.rows(), {4: _call}), served, closes=False)
         split(by, one, met)
     with right:
+        why_and_remedy(here, by, one, now)
+        proof(here, served, by, one, now)
         _notes(met.reported, names)
         _history(served, history, names, now)
 

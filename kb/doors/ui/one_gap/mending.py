@@ -1,0 +1,111 @@
+"""Beside a gap: why it missed and what mends it in one press; a new article from it; whether its questions find it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import streamlit as st
+
+from kb.content.articles import Article
+from kb.doors import mending, wiring
+from kb.doors.ui import workbench
+from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.wiring import Desk, Served
+from kb.gaps import replay
+from kb.gaps.diagnosis import Diagnosis, Finding
+from kb.gaps.gap import Gap
+from kb.gaps.replay import Proof
+from kb.people.users import Action, User, may
+
+EDIT_PAGE = Path(__file__).parent.parent / "edit.py"
+LANGS = ("zh", "en")
+
+
+def why_and_remedy(here: Desk, by: User, one: Gap, now: datetime) -> None:
+    """Why the gap missed, told on the base as it is now, with the remedy this person may press."""
+    found = mending.diagnose(here, by, one.id, now)
+    with st.container(border=True, key="why"):
+        st.markdown(f"**{t('diagnosis.title')}**")
+        if found is None:
+            st.caption(t("diagnosis.not_yet"))
+            return
+        st.markdown(t("diagnosis.veiled") if found.veiled else t(f"diagnosis.{found.reason}"))
+        if found.article:
+            st.markdown(f"[{literal(found.article.title)}](/edit?id={found.article.id}&hl={hl()})")
+        for finding in found.findings:
+            st.caption(_line(finding))
+        synonyms = t("diagnosis.synonyms", count=found.synonyms) if found.synonyms else t("diagnosis.no_synonyms")
+        st.caption(synonyms)
+        if one.is_open or found.remedy == "already_there":
+            _remedy(here, by, one, found)
+
+
+def _line(one: Finding) -> str:
+    """One question: its reason, and where what answers stands, for whoever asked and with the walls down."""
+    short = t("diagnosis.veiled_short") if one.veiled else t(f"diagnosis.{one.reason}_short")
+    parts = [f"“{literal(one.asking.question)}”", short]
+    if one.own_rank:
+        parts.append(t("diagnosis.own_rank", rank=one.own_rank))
+    if one.certain:
+        parts.append(t("diagnosis.certain"))
+    elif one.probability is not None:
+        parts.append(t("diagnosis.probability", share=f"{one.probability:.0%}"))
+    return " · ".join(parts)
+
+
+def _remedy(here: Desk, by: User, one: Gap, found: Diagnosis) -> None:
+    with st.container(horizontal=True, gap="small"):
+        if mending.may_mend(by, one, found):
+            st.button(t(f"diagnosis.do_{found.remedy}"), type="primary", key="mend", on_click=_mend, args=(one.id,))
+        if found.remedy == "translate" and found.article and may(by, Action.WRITE_ARTICLE):
+            lang = "en" if found.article.lang.startswith("zh") else "zh"
+            if st.button(t("diagnosis.do_translate"), type="primary", key="translate"):
+                _write(here, by, one, lang, found.article)
+        if may(by, Action.WRITE_ARTICLE):
+            for lang in LANGS:
+                if st.button(t(f"diagnosis.write_{lang}"), key=f"write-{lang}", icon=":material/edit_note:"):
+                    _write(here, by, one, lang, None)
+
+
+def _mend(id: str) -> None:
+    here, by, now = wiring.desk(), me(), datetime.now(UTC)
+    with told():
+        found = mending.diagnose(here, by, id, now)
+        if found:
+            mending.mend(here, by, id, found, now)
+            st.toast(t("diagnosis.mended"), icon=":material/check:")
+
+
+def _write(here: Desk, by: User, one: Gap, lang: str, twin: Article | None) -> None:
+    """Open the editor on a new article from this gap, which is in work from now on."""
+    with told():
+        begun = mending.begin(here, by, one.id, lang, twin)
+        mending.take_up(here, by, one.id, datetime.now(UTC))
+        here.floor.touched()
+        work = workbench.new_work(begun.id, begun.category, begun.source, begun.gap)
+        workbench.put(workbench.keep(here, work))
+        st.switch_page(EDIT_PAGE)
+
+
+def proof(here: Desk, served: Served, by: User, one: Gap, now: datetime) -> None:
+    """The last replay: each question of the gap, and where it finds the article without itself."""
+    with here.database.read() as connection:
+        last = replay.last(connection, by, one.id)
+    if last is None:
+        return
+    with st.container(border=True, key="proof"):
+        st.markdown(f"**{t('replay.title')}** · {moment(last.at, served.site.zone, now)}")
+        _verdict(last)
+        for line in last.lines:
+            look = ":green-badge" if line.is_green else ":orange-badge"
+            place = t("replay.place", rank=line.rank) if line.rank else t("replay.no_place")
+            st.markdown(f"{look}[{place}] {literal(line.question)}")
+        st.caption(t("replay.about"))
+
+
+def _verdict(last: Proof) -> None:
+    if last.is_green:
+        st.success(t("replay.is_green"), icon=":material/verified:")
+    else:
+        st.warning(replay.why(last, hl()), icon=":material/pending:")
