@@ -163,6 +163,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.bulletins",
         "kb.doors.ui.practice",
         "kb.doors.ui.gaps",
+        "kb.doors.ui.roundtable",
         "kb.doors.ui.insights",
         "kb.doors.ui.studio",
         "kb.doors.ui.edit",

@@ -24,6 +24,7 @@ PAGES = (  # file, title, icon ('' = reached from another page), what one must b
     ("practice", t("practice.title"), ":material/school:", Action.PRACTISE),
     ("calls", t("calls.title"), ":material/manage_search:", Action.READ_CALL),
     ("gaps", t("gaps.title"), ":material/playlist_add_check:", Action.READ_GAPS),
+    ("roundtable", t("roundtable.title"), ":material/groups:", Action.READ_GAPS),
     ("insights", insights, ":material/monitoring:", Action.COACH),
     ("studio", t("studio.title"), ":material/edit_note:", Action.WRITE_ARTICLE),
     ("edit", t("edit.title"), "", Action.WRITE_ARTICLE),

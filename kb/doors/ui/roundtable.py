@@ -1,0 +1,105 @@
+"""Round tables: gaps called together, what was decided, what came of it; as Markdown, a page to print and CSV."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from kb.doors import wiring
+from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.ui.one_gap.facts import state_badge
+from kb.doors.wiring import Desk, Served, desk
+from kb.gaps import cost, roundtable
+from kb.gaps.roundtable import LOOKS_BACK, Outcome, RoundTable
+from kb.people.users import Action, User, may, require
+
+OFFERED = 200  # gaps offered, the dearest first
+CHOSEN = 6  # of these put forward
+
+
+def page() -> None:
+    """The whole page."""
+    st.header(t("roundtable.title"), anchor=False)
+    with told():
+        here, by = desk(), me()
+        require(by, Action.READ_GAPS)
+        served, now = here.served or here.open(), datetime.now(UTC)
+        if may(by, Action.SORT_GAPS):
+            _call_together(here, by, now)
+        with here.database.read() as connection:
+            every = roundtable.every(connection, by)
+        if not every:
+            st.info(t("roundtable.none"), icon=":material/groups:")
+            return
+        names = {one.id: f"{moment(one.at, served.site.zone, now)} · {one.title}" for one in every}
+        asked = st.query_params.get("table", every[0].id)
+        ids = list(names)
+        at = ids.index(asked) if asked in ids else 0
+        chosen = st.selectbox(t("roundtable.which"), ids, at, format_func=names.__getitem__, key="which")
+        st.query_params["table"] = chosen
+        with here.database.read() as connection:
+            table = roundtable.of(connection, by, chosen)
+            found = roundtable.outcomes(connection, by, table)
+        _downloads(served, table, found)
+        for outcome in found:
+            _item(by, table, outcome)
+
+
+def _call_together(here: Desk, by: User, now: datetime) -> None:
+    with st.popover(t("roundtable.new"), icon=":material/add:"), st.form("new-table", border=False):
+        with here.database.read() as connection:
+            priced = cost.prices(connection, by, now - LOOKS_BACK, now)[:OFFERED]
+        names = {one.gap.id: one.gap.question or t("gaps.in_silence") for one in priced}
+        title = st.text_input(t("roundtable.title_field"), max_chars=roundtable.TITLE_MOST)
+        gaps = st.multiselect(
+            t("roundtable.gaps_field"), list(names), list(names)[:CHOSEN], format_func=names.__getitem__, key="gaps"
+        )
+        if st.form_submit_button(t("roundtable.do_call"), type="primary"):
+            with told():
+                with here.database.write() as connection:
+                    made = roundtable.call_together(connection, by, title, gaps, {}, now)
+                st.query_params["table"] = made.id
+                st.session_state.pop("which", None)
+                st.rerun()
+
+
+def _downloads(served: Served, table: RoundTable, found: tuple[Outcome, ...]) -> None:
+    day = f"{table.at.astimezone(served.site.zone):%Y-%m-%d}"
+    texts: dict[str, tuple[str | bytes, str]] = {
+        "md": (roundtable.markdown(table, found, day, hl()), "text/markdown"),
+        "html": (roundtable.page(table, found, day, hl()), "text/html"),
+        "csv": (roundtable.csv(found), "text/csv"),
+    }
+    with st.container(horizontal=True, gap="small"):
+        for kind, (data, mime) in texts.items():
+            label, name = t(f"roundtable.as_{kind}"), f"firstcall-round-table-{day}.{kind}"
+            st.download_button(label, data, name, mime, key=f"as-{kind}", on_click="ignore", icon=":material/download:")
+
+
+def _item(by: User, table: RoundTable, one: Outcome) -> None:
+    item = one.item
+    with st.container(border=True, key=f"item-{item.gap}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            title = literal(item.question) or t("gaps.in_silence")
+            st.markdown(f"**[{title}](/gaps?gap={item.gap}&hl={hl()})**", width="stretch")
+            state_badge(one.state)
+        minutes, days = round(item.seconds / 60), LOOKS_BACK.days
+        st.caption(t("roundtable.cost", calls=item.calls, agents=item.agents, minutes=minutes, days=days))
+        since = [t("roundtable.missed_since", calls=one.calls)] + ([literal(one.article)] if one.article else [])
+        if one.green is not None:
+            since.append(t("roundtable.green") if one.green else t("roundtable.red"))
+        st.caption(" · ".join(since))
+        if not may(by, Action.SORT_GAPS):
+            st.markdown(literal(item.decision))
+            return
+        with st.form(f"decide-{item.gap}", border=False):
+            said = st.text_area(t("roundtable.decision"), item.decision, max_chars=roundtable.DECISION_MOST, height=80)
+            if st.form_submit_button(t("roundtable.do_decide")):
+                with told():
+                    with wiring.desk().database.write() as connection:
+                        roundtable.decide(connection, by, table.id, item.gap, said, datetime.now(UTC))
+                    st.toast(t("roundtable.kept"), icon=":material/check:")
+
+
+page()
