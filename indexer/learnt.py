@@ -32,9 +32,13 @@ def taught(lessons: Sequence[Lesson], before: Taught, encoder: Encoder) -> Taugh
     known = before.by_key()
     kept = list({one.key: one for one in lessons}.values())
     new = [one for one in kept if one.key not in known]
-    known |= {one.key: row for one, row in zip(new, encoder.queries([one.question for one in new]), strict=True)}
-    rows = np.stack([known[one.key] for one in kept]) if kept else None
-    return Taught(tuple(kept), rows, before.weights)
+    texts = [one.question for one in new]
+    made = zip(new, encoder.queries(texts), encoder.passages(texts), strict=True)
+    known |= {one.key: (row, passage) for one, row, passage in made}
+    if not kept:
+        return Taught((), None, before.weights)
+    rows, passages = (np.stack([known[one.key][side] for one in kept]) for side in (0, 1))
+    return Taught(tuple(kept), rows, before.weights, passages)
 
 
 def of_generation(index: Path, manifest: Manifest | None) -> Taught:

@@ -178,7 +178,8 @@ class Engine:
         asked_about = sorted({*articles, *near})
         classes = scaled(self._learnt.classes_at(vector, asked_about, self._unlearnt))
         weights = self._learnt.weights
-        return Evidence(near, dict(zip(asked_about, classes.tolist(), strict=True)), spelled, weights)
+        cosines = self._learnt.cosines(vector, near)
+        return Evidence(near, dict(zip(asked_about, classes.tolist(), strict=True)), spelled, weights, cosines)
 
     def cosines(self, vector: Vector, article: str) -> dict[str, float]:
         s, at = self._places[article]

@@ -47,15 +47,20 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Taught:
-    """Lessons with the encoder's rows for them as questions, (m, dim), None = not made; and what they count."""
+    """Lessons with the encoder's rows for them as questions, (m, dim), and as an article's own, likewise; None = not
+    made; and what they count."""
 
     lessons: tuple[Lesson, ...] = ()
     rows: Vector | None = None
     weights: Weights = UNMEASURED
+    passages: Vector | None = None
 
-    def by_key(self) -> dict[str, Vector]:
-        """The row of each lesson."""
-        return {} if self.rows is None else {one.key: row for one, row in zip(self.lessons, self.rows, strict=True)}
+    def by_key(self) -> dict[str, tuple[Vector, Vector]]:
+        """The two rows of each lesson."""
+        if self.rows is None or self.passages is None:
+            return {}
+        both = zip(self.lessons, self.rows, self.passages, strict=True)
+        return {one.key: (row, passage) for one, row, passage in both}
 
 
 def write_learnt(folder: Path, taught: Taught) -> None:
@@ -66,6 +71,8 @@ def write_learnt(folder: Path, taught: Taught) -> None:
     with (folder / "questions.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in taught.lessons)
     np.save(folder / "rows.npy", taught.rows.astype("<f4"), allow_pickle=False)
+    if taught.passages is not None:
+        np.save(folder / "passages.npy", taught.passages.astype("<f4"), allow_pickle=False)
     (folder / "weights.json").write_text(json.dumps(asdict(taught.weights)), "utf-8")
 
 
@@ -75,10 +82,17 @@ def read_learnt(folder: Path) -> Taught:
         return Taught()
     with (folder / "questions.jsonl").open(encoding="utf-8") as lines:
         lessons = tuple(Lesson(**json.loads(line)) for line in lines)
-    rows = np.load(folder / "rows.npy", allow_pickle=False)
-    if rows.shape[:1] != (len(lessons),):
-        raise GenerationError("generation_damaged", generation=folder.parent.name, file="learnt/rows.npy")
-    return Taught(lessons, rows, Weights(**json.loads((folder / "weights.json").read_text("utf-8"))))
+    rows = _rows(folder / "rows.npy", len(lessons))
+    passages = folder / "passages.npy"  # generations of before the verdict heard of lessons have none
+    weights = Weights(**json.loads((folder / "weights.json").read_text("utf-8")))
+    return Taught(lessons, rows, weights, _rows(passages, len(lessons)) if passages.exists() else None)
+
+
+def _rows(file: Path, count: int) -> Vector:
+    rows: Vector = np.load(file, allow_pickle=False)
+    if rows.shape[:1] != (count,):
+        raise GenerationError("generation_damaged", generation=file.parent.parent.name, file=f"learnt/{file.name}")
+    return rows
 
 
 class Learnt:
@@ -92,6 +106,7 @@ class Learnt:
         self.weights = taught.weights
         self._of = np.array([self.places[one.article] for one in self.lessons], np.int64)
         self._numbers = {one.key: number for number, one in enumerate(self.lessons)}
+        self._passages = taught.passages[here] if taught.passages is not None else None
         self._spelled: dict[str, list[Lesson]] = {}
         for one in self.lessons:
             self._spelled.setdefault(text.fold(one.question), []).append(one)
@@ -133,6 +148,14 @@ class Learnt:
             if score > 0 and number != left_out and score > best.get(one.article, (0.0, ""))[0]:
                 best[one.article] = score, one.chunk.id
         return best
+
+    def cosines(self, vector: Vector, near: Mapping[str, tuple[float, str]]) -> dict[str, float]:
+        """Cosine with the lessons that `near` found, by article, as with questions of the article's own; empty
+        where they were never embedded as such."""
+        if self._passages is None:
+            return {}
+        numbers = {id: self._numbers[chunk.partition("#")[2]] for id, (_, chunk) in near.items()}
+        return {id: float(self._passages[number] @ vector) for id, number in numbers.items()}
 
     def classes_at(self, vector: Vector, articles: Sequence[str], but: str = "") -> NDArray[np.float64]:
         """The class score of each article, unscaled, (n,); `but` one lesson, as if it were not learnt."""

@@ -244,7 +244,8 @@ def search(
         passage = passage_of(place.article, asked, index, vector, tokens, found.near.get(place.article.id))
         hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why))
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
-    verdict = judge(bool(hits), signals_of(lists, index), curve, named=bool(hits and hits[0].named))
+    certain = bool(hits) and (hits[0].named or _spelled(hits[0], taught))
+    verdict = judge(bool(hits), signals_of(lists, index, taught), curve, named=certain)
     return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 
 
@@ -342,13 +343,32 @@ def best_cosines(*lists: Mapping[str, Place]) -> dict[str, float]:
     return best
 
 
-def signals_of(lists: Mapping[str, Mapping[str, Place]], index: Index) -> Signals | None:
+def signals_of(
+    lists: Mapping[str, Mapping[str, Place]], index: Index, taught: Evidence | None = None
+) -> Signals | None:
     """What the lists of a question tell the verdict; None without the encoder. They are fused by equal weights here,
-    and without late interaction, as they were when the curve was measured."""
+    and without late interaction, as they were when the curve was measured; a learnt question stands among those the
+    article asks itself."""
+    if taught and "asks" in lists:
+        lists = dict(lists) | {"asks": _asked_too(lists["asks"], taught.cosines)}
     cosines = best_cosines(*(lists[name] for name in ("asks", "answers") if name in lists))
     fused = fuse({name: list(lists[name].items()) for name in WEIGHTS if name in lists}, WEIGHTS)
     words = {id: place.score for id, place in lists["lexical"].items()}
     return signals(cosines, words, fused, index.article(next(iter(fused))).twin if fused else "")
+
+
+def _asked_too(asks: Mapping[str, Place], learnt: Mapping[str, float]) -> dict[str, Place]:
+    """The list of what articles ask, with the cosines of what they learnt."""
+    merged = dict(asks)
+    for id, score in learnt.items():
+        if id not in merged or merged[id].score < score:
+            merged[id] = Place(0, score, "")
+    return dict(sorted(merged.items(), key=lambda item: (-item[1].score, item[0]))[:DEPTH])
+
+
+def _spelled(hit: Hit, taught: Evidence | None) -> bool:
+    """Whether calls solved this very question with the article of a hit."""
+    return taught is not None and not taught.spelled.isdisjoint((hit.article.id, hit.twin))
 
 
 def fuse(lists: Mapping[str, Sequence[tuple[str, Place]]], weights: Mapping[str, float]) -> dict[str, float]:

@@ -207,7 +207,8 @@ def judge(found: bool, measured: Signals | None, curve: Curve | None, *, named: 
     """The verdict over a result.
 
     found: whether there is any hit
-    named: whether an article was asked for by its id or code: then it is found
+    named: whether the first article was asked for by its id or code, or has solved this very question: then it is
+           found
     """
     if named:
         return Verdict("found", 1.0)

@@ -88,3 +88,16 @@ def test_a_practice_call_teaches_nothing(desk: Desk) -> None:
         solve(desk, by, call)
     assert not within(2, lambda: lessons(desk) != [])
     assert desk.teacher.now == ()
+
+
+def test_a_question_that_two_agents_solved_is_found_and_no_other_is(desk: Desk) -> None:
+    assert desk.ask(ASKED, MAY).verdict.name == "maybe"  # a base of few articles claims nothing by itself
+    solve(desk, MAY, "c1")
+    solve(desk, BO, "c2")
+    assert within(20, lambda: lessons(desk) == [ASKED])
+    verdict = desk.ask(f"  {ASKED.upper()}", MAY).verdict
+    assert (verdict.name, verdict.probability) == ("found", 1.0)
+    assert desk.ask("the plastic ran out in autumn", MAY).verdict.name == "maybe"
+    told(client(desk, BO), "/api/undo", id="c2-y")
+    assert within(20, lambda: lessons(desk) == [])
+    assert desk.ask(ASKED, MAY).verdict.name == "maybe"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from indexer import generation, learnt
-from indexer.engine import Engine, Lesson
+from indexer.engine import Engine, Lesson, read_learnt
 from kb.errors import GenerationError
 from kb.finding.learning.evidence import NEAR_FROM, UNMEASURED
 from kb.finding.search import search
+from kb.finding.verdict import SIGNALS, Curve
 from tests.fake_encoder import HashEncoder
 from tests.small_base import ALL, NOON, SmallBase, scope
 
@@ -191,3 +192,37 @@ def test_weights_are_measured_on_the_bases_own_lessons_and_kept(base: SmallBase)
 )
 def test_weights_are_measured_anew_when_much_was_learnt_or_unlearnt(lessons: int, asked: int, stale: bool) -> None:
     assert learnt.stale(lessons, asked) is stale
+
+
+def test_the_verdict_hears_of_a_near_lesson_as_of_a_question_of_the_article(base: SmallBase) -> None:
+    """A curve over the best cosine alone: with the lesson, the probability follows the cosine of that question."""
+    asked = "a blinking red light on the box"
+    curve = Curve({name: 20.0 if name == "top" else 0.0 for name in SIGNALS}, -14.0, 1)
+
+    def probability() -> float | None:
+        engine = base.open().engine
+        engine.calibration = {"en": curve}
+        return search(asked, ALL, index=engine, encoder=base.encoder, catalogue={}).verdict.probability
+
+    before = probability()
+    assert teach(base, RED)
+    cosine = float(base.encoder.queries([asked])[0] @ base.encoder.passages([RED.question])[0])
+    after = probability()
+    assert before is not None
+    assert after == pytest.approx(1 / (1 + np.exp(-(20 * cosine - 14))), abs=1e-4)
+    assert after > before + 0.1
+
+
+def test_a_generation_that_has_no_passages_of_its_lessons_serves_and_gets_them_at_the_next_build(
+    base: SmallBase,
+) -> None:
+    teach(base, RED)
+    opened = base.open()
+    folder = base.index / "generations" / opened.manifest.generation / "learnt"
+    taught = read_learnt(folder)
+    assert taught.passages is not None
+    (folder / "passages.npy").unlink()
+    old = read_learnt(folder)
+    assert (old.lessons, old.passages, old.by_key()) == ((RED,), None, {})
+    again = learnt.taught(old.lessons, old, base.encoder)
+    assert again.passages == pytest.approx(taught.passages, abs=1e-6)

@@ -11,7 +11,7 @@ The constants are from benchmarks/learning_fit.py; docs/search.md has the table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -52,12 +52,14 @@ class Evidence:
     near:    article → how near its nearest learnt question is, in (0, 1], and that question's chunk
     classes: article → score scaled to [0, 1], of all that were asked about
     spelled: articles that learnt this very question, word for word
+    cosines: article → cosine of its nearest learnt question, as of a question of its own: for the verdict
     """
 
     near: Mapping[str, tuple[float, str]]
     classes: Mapping[str, float]
     spelled: frozenset[str]
     weights: Weights
+    cosines: Mapping[str, float] = field(default_factory=dict)
 
     def join(self, search: Mapping[str, float]) -> dict[str, float]:
         """The search's scores with what was learnt, in [0, 1], best first; an article that learnt this very
