@@ -101,6 +101,8 @@ _END = re.compile(
     r"[。！？；]+[”’」』）)]*|(?<!\b[A-Z])(?<!\b(?:Mr|Dr|St|Jr|No|vs))(?<!\bMrs)[.!?]+[\"”’)]*(?=\s+[^a-z])|\n+"
 )
 
+_CELL, _ROW_END = " · ", re.compile(r";(?=\s+[^a-z]|\s*$)")  # "wait; note it" is one cell
+
 
 @functools.lru_cache(maxsize=20_000)
 def _folded(shown: str) -> tuple[str, ...]:
@@ -110,14 +112,27 @@ def _folded(shown: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=20_000)
 def sentences(shown: str) -> tuple[tuple[int, int], ...]:
-    """The sentences of a text, [start, end) without the blanks around them, at least one."""
-    bounds = [0, *(match.end() for match in _END.finditer(shown)), len(shown)]
+    """The sentences of a text, [start, end) without the blanks around them, at least one. A table's row is one."""
+    bounds = [0, *_ends(shown), len(shown)]
     found = []
     for start, end in itertools.pairwise(bounds):
         piece = shown[start:end]
         if any(char.isalnum() for char in piece):
             found.append((start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())))
     return tuple(found) or ((0, len(shown)),)
+
+
+def _ends(shown: str) -> list[int]:
+    """Where sentences end, and the rows of tables, which plain text writes as `cell · cell;`."""
+    ends = [match.end() for match in _END.finditer(shown)]
+    start = 0
+    for match in _ROW_END.finditer(shown) if _CELL in shown else ():
+        bar = shown.find(_CELL, start, match.end())
+        if bar >= 0:
+            begins = max((end for end in ends if end < bar), default=0)  # prose may stand before the first row
+            ends = sorted({end for end in ends if not begins < end < match.end()} | {match.end()})
+            start = match.end()
+    return ends
 
 
 def _token_scores(

@@ -208,3 +208,14 @@ def test_a_long_chunk_is_cut_around_its_sentence(number: int) -> None:
     found = passage(LONG, f"Number {number}, the {number}th reason")
     assert len(found.text) <= MAX_SHOWN
     assert found.text[slice(*found.sentence)] == f"Number {number} is here for the {number}th reason."
+
+
+def test_a_row_of_a_table_is_one_sentence_and_prose_before_it_another() -> None:
+    shown = "Count them. Case · Then; Is it late? · Wait; note it. No date yet; Cash · 3 days; Fees stay; they do."
+    assert [shown[a:b] for a, b in sentences(shown)] == [
+        "Count them.",
+        "Case · Then;",
+        "Is it late? · Wait; note it. No date yet;",
+        "Cash · 3 days;",
+        "Fees stay; they do.",
+    ]

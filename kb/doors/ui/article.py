@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime
 
@@ -102,24 +103,55 @@ def _prose(served: Served, article: Article) -> None:
             st.markdown(_explained(served, article, text), anchors=False)
 
 
-def answering(markdown: str, sentence: str) -> str:
-    """Markdown with the sentence that answers the question marked, where it stands in it in one piece.
+_PIECES = re.compile(  # what a mark cannot reach over: a table's bars, the beginnings of lines that are items
+    r"(?<!\\)\||\n[ \t]*(?=\n)|\n(?=[ \t]*\|)|(?:^|\n)[ \t]*(?:[-*+]|\d{1,9}[.)]|>|#{1,6})[ \t]+"
+)
+_OPENING, _CLOSING = '*_“"‘「『（(¥$\\', '*_”"’」』）).!?。！？…'  # what belongs to a sentence at its ends
 
-    The sentence is plain text: emphasis and line breaks inside it are passed over.
+
+def answering(markdown: str, sentence: str) -> str:
+    """Markdown with the sentence that answers the question marked: in one piece, or cell by cell in a table's row.
+
+    The sentence is plain text: only its letters and digits are compared, and the first place with all of them is it.
     """
-    letters = [re.escape(char) for char in sentence if not char.isspace()]
-    found = re.search(r"[\s*_]*".join(letters), markdown) if letters else None
-    if found is None or any(char in "[]|`" for char in found.group()):
+    items = {at for piece in _PIECES.finditer(markdown) for at in range(*piece.span())}
+    places = [at for at, char in enumerate(markdown) if char.isalnum() and at not in items]
+    wanted = "".join(char for char in sentence if char.isalnum())
+    at = "".join(markdown[place] for place in places).find(wanted)
+    if not wanted or at < 0:
         return markdown
-    before = markdown[: found.start()].rpartition("\n")[2]
-    if before.count("**") % 2 or found.group().count("**") % 2:  # emphasis that begins or ends outside
+    start, end = places[at], places[at + len(wanted) - 1] + 1
+    while start and markdown[start - 1] in _OPENING and start - 1 not in items:
+        start -= 1
+    while end < len(markdown) and markdown[end] in _CLOSING:
+        end += 1
+    if markdown[:start].count("```") % 2:
         return markdown
-    return f"{markdown[: found.start()]}{ANSWERING}{found.group()}]{markdown[found.end() :]}"
+    bounds = [start, *(place for piece in _PIECES.finditer(markdown, start, end) for place in piece.span()), end]
+    marked = "".join(
+        _answer(markdown, low, high) if i % 2 == 0 else markdown[low:high]
+        for i, (low, high) in enumerate(itertools.pairwise(bounds))
+    )
+    return f"{markdown[:start]}{marked}{markdown[end:]}"
+
+
+def _answer(markdown: str, start: int, end: int) -> str:
+    """A piece marked, without the blanks around it; as it is where that would break what it stands in."""
+    piece = markdown[start:end]
+    before = markdown[:start].rpartition("\n")[2]
+    text = piece.strip()
+    whole = not any(char in "[]`" for char in text) and before.count("**") % 2 == 0 and text.count("**") % 2 == 0
+    if not whole or not any(char.isalnum() for char in text):
+        return piece
+    lead = len(piece) - len(piece.lstrip())
+    return f"{piece[:lead]}{ANSWERING}{text}]{piece[lead + len(text) :]}"
 
 
 def _explained(served: Served, article: Article, markdown: str) -> str:
-    """Article Markdown to draw, with the plain meaning of a glossary word shown where the mouse rests on it."""
-    lines = safe_markdown(markdown, article).split("\n")
+    """Article Markdown to draw: the sentence that answers is marked, and the plain meaning of a glossary word shown
+    where the mouse rests on it."""
+    safe = answering(safe_markdown(markdown, article), str(st.session_state.get("sentence", "")))
+    lines = safe.split("\n")
     return "\n".join(line if _NOT_EXPLAINED.search(line) else _with_meanings(served, article, line) for line in lines)
 
 
@@ -224,7 +256,8 @@ def _block(served: Served, article: Article, block: Block) -> None:
         name = department.name_zh if hl() == "zh" else department.name_en
         state = t("article.open_now") if department.hours.open_at(local) else t("article.closed_now")
         label = f"{label}: {name} – {state}"
-    look(f"**{safe_markdown(label)}**\n\n{safe_markdown(block.text, article)}", icon=icon)
+    text = answering(safe_markdown(block.text, article), str(st.session_state.get("sentence", "")))
+    look(f"**{safe_markdown(label)}**\n\n{text}", icon=icon)
 
 
 def _links(here: Desk, article: Article) -> None:

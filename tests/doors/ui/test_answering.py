@@ -21,6 +21,20 @@ from kb.doors.ui.article import answering
         ("See [the table](x.md) first.", "See the table first.", "See [the table](x.md) first."),
         ("**Wait** ten **seconds now**.", "Wait** ten **seconds", "**Wait** ten **seconds now**."),
         ("Anything.", "", "Anything."),
+        (
+            "| Paid with | Time |\n|---|---|\n| Lark card | At once. No fee. |\n| Cash | 3 days |",
+            "Lark card · At once. No fee.;",
+            "| Paid with | Time |\n|---|---|\n| :orange-background[Lark card] | :orange-background[At once. No fee.] |"
+            "\n| Cash | 3 days |",
+        ),
+        (
+            "| 方式 | 时间 |\n|---|---|\n| **支付宝** | 24 小时内 |",
+            "支付宝 · 24 小时内;",
+            "| 方式 | 时间 |\n|---|---|\n| :orange-background[**支付宝**] | :orange-background[24 小时内] |",
+        ),
+        ("- Ask\n- Wait", "Ask Wait", "- :orange-background[Ask]\n- :orange-background[Wait]"),
+        ("**Wait.** Go.", "Wait.", ":orange-background[**Wait.**] Go."),
+        ("```\nWait.\n```", "Wait.", "```\nWait.\n```"),
     ],
 )
 def test_the_sentence_is_marked_and_nothing_else_changes(markdown: str, sentence: str, marked: str) -> None:
