@@ -70,12 +70,12 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-def start(articles: Path, home: Path, url: str = "") -> tuple[App, subprocess.Popen[bytes]]:
-    """Start the app as `make run` does, on a port of its own, or again where it was."""
+def start(articles: Path, home: Path, url: str = "", **more: str) -> tuple[App, subprocess.Popen[bytes]]:
+    """Start the app as `make run` does, on a port of its own, or again where it was. `more` are settings."""
     port = int(url.rsplit(":", 1)[1]) if url else _free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
     env |= {"KB_PORT": str(port), "KB_ARTICLES": str(articles), "KB_HOME": str(home)}
-    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
+    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite", **more}
     process = subprocess.Popen(
         [sys.executable, "-m", "kb", "serve"],
         cwd=ROOT,

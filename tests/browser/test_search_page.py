@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import App, answered, articles_shown, focused, opened, wait_for
+from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, start, wait_for
+from tests.indexer.test_reranker import make
 
 pytestmark = pytest.mark.browser
+
+REST = 1_500  # ms after which a question stands (finder.js)
 
 
 def ask(page: Page, question: str) -> None:
@@ -221,3 +226,60 @@ def test_nothing_outside_is_asked_and_nothing_is_written_to_the_console_as_an_er
     expect(page.locator("#text")).to_be_visible()
     assert outside == []
     assert errors == []
+
+
+def test_the_sentence_that_answers_is_marked_on_the_card_and_in_the_article(page: Page) -> None:
+    ask(page, "how long does the bank take with a refund to a closed card")
+    marked = page.locator(".row[aria-selected=true] .answer")
+    expect(marked).to_be_visible()
+    sentence = " ".join(marked.inner_text().split())
+    passage = page.locator(".row[aria-selected=true] .passage")
+    assert sentence in " ".join(passage.inner_text().split())
+    assert passage.evaluate("one => one.scrollHeight <= one.clientHeight + 1")  # nothing of it is cut off
+    page.keyboard.press("Enter")
+    expect(page.locator("h2").first).to_be_visible()
+    expect(page.locator(".stMarkdownColoredBackground").first).to_be_visible()
+    pieces = [" ".join(one.split()) for one in page.locator(".stMarkdownColoredBackground").all_inner_texts()]
+    assert " · ".join(pieces) == sentence.removesuffix(";")  # of a table's row, each cell is marked
+
+
+def test_without_a_reranker_no_question_is_asked_twice(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(str(r.post_data)) if r.url.endswith("/api/search") else None)
+    page.locator("#q").fill("refund to an expired card")
+    answered(page, "refund to an expired card")
+    page.wait_for_timeout(REST + 1_000)
+    assert len(asked) == 1
+    assert "settled" not in asked[0]
+
+
+def test_a_question_that_stands_is_read_again_once_where_a_reranker_is_set_up(
+    chromium: Browser, app: App, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("model", "index"):
+        os.symlink(app.home / name, home / name)
+    reranker = str(make(tmp_path / "tiny"))
+    own, process = start(app.articles, home, KB_RERANKER=reranker, KB_RERANKER_WEIGHT="900")
+    try:
+        wait_for(lambda: health(own.url) == "ready", 120, "the encoder is warm")
+        page = opened(chromium.new_context(locale="en-US"), own.url)
+        asked: list[str] = []
+        page.on("request", lambda r: asked.append(str(r.post_data)) if r.url.endswith("/api/search") else None)
+        page.locator("#q").fill("refund to an expired card")
+        answered(page, "refund to an expired card")
+        plain = articles_shown(page)
+        page.wait_for_timeout(REST + 3_000)
+        assert ['"settled":true' in one for one in asked] == [False, True]
+        read = articles_shown(page)
+        assert sorted(read) == sorted(plain)
+        assert read != plain  # a random model that counts nine times as much puts them in another order
+        page.locator("#q").fill("robot vacuum")
+        answered(page, "robot vacuum")
+        page.keyboard.press("Enter")
+        wait_for(lambda: '"settled":true' in asked[-1] and "robot" in asked[-1], 1.2, "Enter settles at once")
+        page.context.close()
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

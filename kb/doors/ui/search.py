@@ -39,7 +39,7 @@ def _desk(here: Desk, served: Served) -> None:
     call_bar(data=bar_data(here, served, article, keys), on_show=_shown, on_ended=_ended)
     left, right = st.columns([5, 7], gap="medium")
     with left:
-        finder(data=_finder_data(served, keys), on_open=_open)
+        finder(data=_finder_data(here, served, keys), on_open=_open)
         if here.trouble is not None:
             st.warning(t("shell.trouble", problem=explain(hl(), here.trouble)), icon=":material/warning:")
     with right, st.container(border=True, key="article-pane"):
@@ -82,7 +82,7 @@ def _ended() -> None:
         show(str(result["show"]))
 
 
-def _finder_data(served: Served, keys: dict[str, list[str]]) -> dict[str, object]:
+def _finder_data(here: Desk, served: Served, keys: dict[str, list[str]]) -> dict[str, object]:
     ui = hl()
     labels: dict[str, object] = dict(payload.labels(sentences(ui), "finder"))
     labels["categories"] = payload.labels(sentences(ui), "category")
@@ -94,6 +94,7 @@ def _finder_data(served: Served, keys: dict[str, list[str]]) -> dict[str, object
         "open": st.session_state["article"],
         "q": st.session_state["question"],
         "pop": st.session_state["pop"].get("token", ""),
+        "settles": bool(here.settings.reranker),  # a question that stands is read again
         "keys": {action: first for action, (first, *_) in keys.items()},
         "token": f"{ui}|{served.opened.manifest.generation}",
     }

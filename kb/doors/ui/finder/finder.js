@@ -3,6 +3,7 @@
 
 const MOST_PRODUCTS = 3; // named in a row; the article names them all
 const SOON = 14 * 86400e3; // an end nearer than this is said in days
+const REST = 1500; // ms after which a question stands: a reranker, where one is set up, reads the first hits
 const RETRY_MS = [300, 1000, 3000];
 const TYPED = "firstcall.typed"; // what stands in the box, kept over a refresh
 const POPPED = "firstcall.popped.finder"; // the screen-pop whose words were in the box: it is applied once
@@ -89,11 +90,11 @@ function listen(root, state) {
   });
 }
 
-async function ask(root, state, attempt = 0) {
+async function ask(root, state, attempt = 0, settled = false) {
   const q = root.querySelector("#q").value;
   const sent = ++state.sent;
   sessionStorage.setItem(TYPED, q);
-  tell({ type: "typed", q });
+  if (!settled) tell({ type: "typed", q });
   clearTimeout(state.timer);
   state.control?.abort();
   state.control = new AbortController();
@@ -102,23 +103,33 @@ async function ask(root, state, attempt = 0) {
     const response = await fetch(new URL("/api/search", location.origin), {
       method: "POST",
       headers: { "Content-Type": "application/json", "Accept-Language": state.ui },
-      body: JSON.stringify({ q, ui: state.ui, limit: 10, ...state.context }),
+      body: JSON.stringify({ q, ui: state.ui, limit: 10, ...state.context, ...(settled ? { settled } : {}) }),
       signal: state.control.signal,
       credentials: "same-origin",
     });
     const answer = await response.json();
     if (sent !== state.sent) return; // a newer question is on its way
+    if (settled && !response.ok) return; // what is drawn stays
     if (response.status === 400 || response.status === 401) return draw(root, state, q, null, answer.message);
     if (!response.ok) throw new Error(answer.message ?? state.labels.failed);
     draw(root, state, q, answer, "", sent);
+    state.settled = settled ? q : null;
+    if (settled) return;
     tell({ type: "answered", q, verdict: answer.verdict, hits: answer.hits.length, complete: answer.complete, gaps: answer.beside.gaps });
     if (!answer.complete && answer.encoder === "warming") again(root, state, attempt, 1000);
+    else if (state.data.settles) state.timer = setTimeout(() => settle(root, state), REST);
   } catch (error) {
-    if (error.name === "AbortError" || sent !== state.sent) return;
+    if (settled || error.name === "AbortError" || sent !== state.sent) return;
     const message = error instanceof TypeError ? state.labels.gone : error.message || state.labels.failed;
     status(root, message, true);
     again(root, state, attempt, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
   }
+}
+
+// Nobody is typing any more. Only where a reranker is set up, and once a question; the row chosen stays chosen.
+function settle(root, state) {
+  const q = root.querySelector("#q").value;
+  if (state.data.settles && q.trim() && state.drawn === q && state.settled !== q) ask(root, state, 0, true);
 }
 
 function again(root, state, attempt, after) {
@@ -348,4 +359,5 @@ function open(root, state, at) {
   const sentence = Array.from(hit.passage.text).slice(...hit.passage.sentence).join("");
   state.trigger("open", { article: hit.article, q, section: hit.passage.section, sentence });
   root.querySelector("#q").focus();
+  settle(root, state);
 }
