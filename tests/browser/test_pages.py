@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from kb.care import demo
 from kb.content import articles, site
 from kb.db import Database
-from kb.people.users import OPERATOR
+from kb.finding import learning
+from kb.people.users import OPERATOR, SAMPLES
 from tests.browser.conftest import App, answered, focused, sign_in, wait_for
 
 pytestmark = pytest.mark.browser
@@ -69,6 +71,39 @@ def test_a_page_can_be_used_by_everybody(page: Page, app: App, name: str) -> Non
     page.wait_for_timeout(1_000)
     assert serious(page) == []
     assert wider_than_the_window(page) <= 0
+
+
+@pytest.mark.parametrize(
+    ("width", "look", "lang"), [(1366, "light", "zh"), (1366, "dark", "en"), (480, "dark", "zh"), (683, "light", "en")]
+)
+def test_the_editors_page_of_learnt_questions_can_be_used_by_everybody(
+    chromium: Browser, app: App, width: int, look: Any, lang: str
+) -> None:
+    """With a question that holds, its effect and its button."""
+    database = Database(f"sqlite:///{app.home}/firstcall.sqlite")
+    at, asked = datetime.now(UTC), f"the money came too late {width} {lang}"
+    with database.write() as connection:
+        learning.decide(connection, SAMPLES["editor"], "refund-times-en", asked, learning.NOD, at)
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=look, locale={"en": "en-US", "zh": "zh-CN"}[lang]
+    )
+    sign_in(context, app.url, "editor")
+    page = context.new_page()
+    page.goto(f"{app.url}/learnt")
+    one = page.get_by_text(asked).first
+    for _ in range(20):
+        page.wait_for_timeout(3_000)
+        if one.count():
+            break
+        page.reload()
+    assert one.count()
+    page.wait_for_timeout(1_000)
+    assert serious(page) == []
+    assert wider_than_the_window(page) <= 0
+    context.close()
+    with database.write() as connection:
+        learning.decide(connection, SAMPLES["editor"], "refund-times-en", asked, learning.REVOKE, datetime.now(UTC))
+    database.close()
 
 
 def test_an_open_article_with_its_bar_and_forms_can_be_used_by_everybody(page: Page, app: App) -> None:
