@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +23,9 @@ from kb.finding.search import Encoder, Tokens, Vector
 
 DELTA_SHARE = 0.1  # of the base's articles that may have changed before all is built anew
 DELTA_LEAST = 200
+
+PREVIEW = ".preview-"
+PREVIEW_LEFT = 3600.0  # seconds after which a preview's folder was left by a program that was killed
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,52 @@ def build(
         generation.collect(index, keep)
         anew = found is not None and before is None
         return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles), anew)
+
+
+@contextlib.contextmanager
+def preview(
+    index: Path, manifest: Manifest, article: articles.Article, encoder: Encoder, cache: VectorCache
+) -> Iterator[Engine]:
+    """A served generation as if this article were in it as it is given; never published, gone afterwards.
+
+    What it shares with the generation is not written again: the segments are those in memory, the words are linked.
+    Raises GenerationError where the generation is no longer there or was made by another model.
+    """
+    if not manifest.fits(encoder.name, encoder.token_name):
+        raise GenerationError("generation_of_another_version", generation=manifest.generation)
+    _forget_previews(index)
+    work = Path(tempfile.mkdtemp(prefix=PREVIEW, dir=index))
+    try:
+        yield _with(work, index, manifest, article, encoder, cache)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _with(
+    work: Path, index: Path, manifest: Manifest, article: articles.Article, encoder: Encoder, cache: VectorCache
+) -> Engine:
+    old = index / "generations" / manifest.generation
+    entry = Entry(manifest.next_number, article.version, article)
+    now = manifest.articles.get(article.id)
+    segments = [generation.segment(old, name) for name in manifest.segments]
+    name = f"preview-{work.name}"  # a segment's name is its own for ever
+    write_segment(work / "segments" / name, [entry], *_vectors([entry], encoder, cache, None))
+    try:
+        generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
+    except FileNotFoundError as error:  # collected while somebody was still served from it
+        raise GenerationError("generation_damaged", generation=manifest.generation, file="lexical") from error
+    write_lexical(work / "lexical", [entry], [now.number] if now else [])
+    live = {id: one.number for id, one in manifest.articles.items()} | {article.id: entry.number}
+    segments.append(generation.segment(work, name))
+    taught = learnt.of_generation(index, manifest)
+    return Engine(name, segments, Words(work / "lexical"), live, manifest.calibration, taught)
+
+
+def _forget_previews(index: Path) -> None:
+    for folder in index.glob(f"{PREVIEW}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > PREVIEW_LEFT:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _before(index: Path) -> Manifest | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -23,7 +24,7 @@ from indexer.vectors import VectorCache
 from indexer.watch import changes
 from kb import text
 from kb.content import articles
-from kb.errors import ArticleError, SettingError
+from kb.errors import ArticleError, GenerationError, SettingError
 from kb.finding.chunks import ANSWERS, ASKS, cut, embedded
 from kb.finding.search import Vector, search
 from kb.finding.verdict import MIN_ARTICLES, PRIOR, Verdict
@@ -680,3 +681,66 @@ def test_the_cache_is_shared_between_builds(base: SmallBase, encoder: Recording)
 def test_errors_of_a_build_are_article_errors(base: SmallBase) -> None:
     (base.folder / "x.md").write_text("x", "utf-8")
     assert [type(error) for error in base.build().refused] == [ArticleError]
+
+
+# --- a preview -----------------------------------------------------------------------------------
+
+
+def asked_of(engine: Engine, question: str, encoder: HashEncoder) -> list[tuple[str, float]]:
+    hits = search(question, ALL, index=engine, encoder=encoder, catalogue={}, limit=5).hits
+    return [(hit.article.id, round(hit.score, 6)) for hit in hits]
+
+
+@pytest.mark.parametrize("id", ["kettle-en", "teapot-en"])
+def test_a_preview_answers_as_the_published_draft_will_and_leaves_nothing(tmp_path: Path, id: str) -> None:
+    base = SmallBase(tmp_path)
+    base.write("kettle-en", "Descaling the kettle", say="Boil it once.", questions=["White flakes in my tea"])
+    base.write("toaster-en", "Crumbs in the toaster", say="Empty the tray.", questions=["My toast smells burnt"])
+    base.build()
+    base.write("pan-en", "Frying pan that sticks", say="Season it with oil.", questions=["Eggs stick to the pan"])
+    base.build()  # a delta beside the base
+    before = base.open()
+    questions = ["My toast smells burnt", "White flakes in my tea", "flakes"]
+    was = [asked_of(before.engine, one, base.encoder) for one in questions]
+    source = markdown(id, "The toast is burnt", say="Turn the dial down.", questions=["My toast smells burnt again"])
+    draft = articles.parse(source, f"troubleshooting/{id}.md")
+    cache = VectorCache(tmp_path / "vectors.sqlite")
+    pointer, there = (base.index / "CURRENT").read_bytes(), sorted(base.index.rglob("*"))
+    with builds.preview(base.index, before.manifest, draft, base.encoder, cache) as engine:
+        told = [asked_of(engine, one, base.encoder) for one in questions]
+        assert engine.article(id).title == "The toast is burnt"
+    cache.close()
+    assert (base.index / "CURRENT").read_bytes() == pointer and sorted(base.index.rglob("*")) == there
+    assert [asked_of(base.open().engine, one, base.encoder) for one in questions] == was
+    (base.folder / "troubleshooting" / f"{id}.md").write_text(source, "utf-8")
+    base.build()
+    assert told == [asked_of(base.open().engine, one, base.encoder) for one in questions]
+    assert told != was
+
+
+def test_what_a_killed_preview_left_is_cleared_away(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    article = base.write("kettle-en", "Descaling the kettle", say="Boil it once.")
+    base.build()
+    left, young = base.index / ".preview-left", base.index / ".preview-young"
+    for folder in (left, young):
+        folder.mkdir()
+    os.utime(left, (0, 0))
+    cache = VectorCache(tmp_path / "vectors.sqlite")
+    with builds.preview(base.index, base.open().manifest, article, base.encoder, cache):
+        pass
+    cache.close()
+    assert (left.exists(), young.exists()) == (False, True)
+
+
+def test_a_preview_of_another_models_vectors_is_refused(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    article = base.write("kettle-en", "Descaling the kettle", say="Boil it once.")
+    base.build()
+    cache = VectorCache(tmp_path / "vectors.sqlite")
+    with (
+        pytest.raises(GenerationError),
+        builds.preview(base.index, base.open().manifest, article, HashEncoder("other"), cache),
+    ):
+        pass
+    cache.close()
