@@ -48,7 +48,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.studio.revisions",
         "kb.studio.drafts",
         "kb.studio.review",
-        "kb.studio.facts",
+        "kb.studio.bulk",
         "kb.studio.media",
         "kb.studio.transfer",
     ),
@@ -62,6 +62,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.finding.search",
         "kb.finding.held_out",
         "kb.finding.duplicates",
+        "kb.finding.facts",
     ),
     "calls": (
         "kb.calls.journal",
@@ -120,7 +121,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.payload",
         "kb.doors.answer",
     ),
-    "mending": ("kb.doors.studio", "kb.doors.mending"),
+    "mending": ("kb.doors.studio", "kb.doors.foresight", "kb.doors.mending"),
     "commands": (
         "kb.doors.index_cli",
         "kb.doors.user_cli",
@@ -153,6 +154,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.article",
         "kb.doors.ui.notices",
         "kb.doors.ui.workbench",
+        "kb.doors.ui.margin",
         "kb.doors.ui.trust",
     ),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),

@@ -238,3 +238,19 @@ def test_a_pasted_picture_is_shown_as_the_agent_will_see_it(
     wait_for(lambda: shown.evaluate("(one) => one.naturalWidth") == 40, 10, "the picture is loaded")
     assert f"/articles-media/{written.stem}/" in str(shown.get_attribute("src"))
     assert f"![{alt}](../_media/" in source(page)
+
+
+@pytest.mark.parametrize(
+    ("lang", "tab", "button"),
+    [("en", "Who is found", "Ask with this draft"), ("zh", "谁先被搜到", "带上这份草稿问一遍")],
+)
+def test_a_draft_says_where_agents_would_find_it(
+    editor: BrowserContext, app: App, written: Path, lang: str, tab: str, button: str
+) -> None:
+    page = edit(editor, app, written.stem)
+    page.goto(f"{app.url}/edit?id={written.stem}&hl={lang}")
+    page.get_by_role("tab", name=tab).click()
+    page.get_by_role("button", name=button).click()
+    place = {"en": "– → 1.", "zh": "– → 第 1"}[lang]
+    expect(page.get_by_role("tabpanel", name=tab)).to_contain_text(f"{place} flakes in the samovar", timeout=30_000)
+    assert written.read_text().count("state: wip") == 1

@@ -9,7 +9,7 @@ import streamlit as st
 from kb.content.articles import AUDIENCES, Article
 from kb.doors import payload, studio
 from kb.doors.studio import Checked
-from kb.doors.ui import workbench
+from kb.doors.ui import margin, workbench
 from kb.doors.ui.article import draw
 from kb.doors.ui.editor import text_editor
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
@@ -21,8 +21,6 @@ from kb.i18n import explain, sentences
 from kb.people.scope import GOVERNANCE
 from kb.studio import drafts, life, revisions
 from kb.studio.header import Value, with_keys
-
-SHOWN = 3  # questions are right where the article is among the first three
 
 
 def page() -> None:
@@ -270,43 +268,11 @@ def _beside(here: Desk, served: Served, work: Work, checked: Checked) -> None:
             with st.container(border=True, key="article-pane"):
                 draw(here, served, checked.article, bindings({}))
     with mend:
-        _findings(checked)
+        margin.to_mend(checked)
     with finders:
-        _finders(here, checked.article)
+        margin.finders(here, work, checked.article)
     with past:
         _history(here, served, work)
-
-
-def _findings(checked: Checked) -> None:
-    """What to mend, each with its line, one press away."""
-    rows = [(one.line, t(f"lint.{one.rule}", **one.facts)) for one in checked.findings]
-    if checked.error is not None:
-        rows = [(int(str(checked.error.facts.get("line", 1))), explain(hl(), checked.error))]
-    if not rows:
-        st.success(t("edit.nothing_to_mend"), icon=":material/check:")
-    for at, (line, sentence) in enumerate(rows):
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.button(t("edit.line", line=line), key=f"line-{at}", type="tertiary", on_click=_go, args=(line,))
-            st.markdown(literal(sentence), width="stretch")
-
-
-def _go(line: int) -> None:
-    before = st.session_state.get("edit-go") or {"turn": 0}
-    st.session_state["edit-go"] = {"line": line, "turn": before["turn"] + 1}
-
-
-def _finders(here: Desk, article: Article | None) -> None:
-    """The article's own questions asked of the base as it is now, and who stands where."""
-    if article is None or not article.questions:
-        st.caption(t("edit.no_questions"))
-        return
-    for question in article.questions[:20]:
-        hits = here.ask(question, me(), limit=20).hits
-        places = [at for at, hit in enumerate(hits, 1) if article.id in (hit.article.id, hit.twin)]
-        rank = t("edit.rank", rank=places[0]) if places else t("edit.not_found")
-        look = ":green-badge" if places and places[0] <= SHOWN else ":orange-badge"
-        first = f" · {literal(hits[0].article.title)}" if hits and (not places or places[0] > 1) else ""
-        st.markdown(f"{look}[{rank}] {literal(question)}{first}")
 
 
 def _history(here: Desk, served: Served, work: Work) -> None:

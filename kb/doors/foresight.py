@@ -1,0 +1,149 @@
+"""What a draft would do once it is saved: where agents would find it, what it would push down, what asks the same.
+
+The article's own questions and its gap's are asked of the base as it is and of one with the draft in it; so are
+the questions of the articles that stand near it, whose callers it may take.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from indexer.engine import Engine
+from kb import text
+from kb.content.articles import Article
+from kb.doors.wiring import Desk, Served, scope_of
+from kb.finding.search import Encoder, Tokens, Vector, search
+from kb.people.scope import ANSWERING_STATES, Scope
+from kb.people.users import Action, User, require
+
+ASKED_MOST = 20  # questions in all: what 1.5 s are enough for
+OWN_MOST = 14  # of these the draft's own and its gap's
+DEEP = 10  # places looked at
+SHOWN = 3  # places that an agent takes in at a glance
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """One question, asked of the base as it is and with the draft in it.
+
+    article:       whose question it is; `title` its title
+    before, after: that article's (or its twin's) place from 1, None = not among the first `DEEP`
+    first:         title of the article that comes first with the draft, '' = none
+    """
+
+    question: str
+    article: str
+    title: str
+    before: int | None
+    after: int | None
+    first: str
+
+    @property
+    def falls(self) -> bool:
+        """Whether it was seen at a glance and is so no longer, or no longer comes first."""
+        before, after = self.before or DEEP + 1, self.after or DEEP + 1
+        return before <= SHOWN and after > before and (after > SHOWN or before == 1)
+
+
+def foresee(desk: Desk, by: User, article: Article, asked: Sequence[str], at: datetime) -> tuple[Foreseen, ...] | None:
+    """What these questions and the article's own find, before and after; then what others would lose by it.
+
+    The draft counts as if it were validated today. None while there is no encoder: words alone would say something
+    else. Raises NotAllowedError, GenerationError where the base cannot be looked at just now.
+    """
+    require(by, Action.WRITE_ARTICLE)
+    served, encoder = desk.served or desk.open(), desk.encoder
+    if encoder is None or encoder.name != served.opened.manifest.model:
+        return None
+    base, scope = served.opened.engine, scope_of(served, by, at)
+    own = [(one, article) for one in _cleaned([*article.questions, *asked])[:OWN_MOST]]
+    vectors = _encoded([one for one, _ in own], encoder)
+    now = functools.partial(_found, served=served, index=base, scope=scope)
+    before = [now(question, *vectors[question]) for question, _ in own]
+    theirs = _rivals(article, before)[: ASKED_MOST - len(own)]
+    vectors |= _encoded([one for one, _ in theirs if one not in vectors], encoder)
+    before += [now(question, *vectors[question]) for question, _ in theirs]
+    with _with_draft(desk, served, encoder, article) as engine:
+        then = functools.partial(_found, served=served, index=engine, scope=scope)
+        told = [
+            _foreseen(question, whose, found, then(question, *vectors[question]))
+            for (question, whose), found in zip([*own, *theirs], before, strict=True)
+        ]
+    return (*told[: len(own)], *(one for one in told[len(own) :] if one.falls))
+
+
+def _cleaned(questions: Sequence[str]) -> list[str]:
+    return [one for one in dict.fromkeys(map(text.clean, questions)) if one]
+
+
+def _encoded(questions: Sequence[str], encoder: Encoder) -> dict[str, tuple[Vector, Tokens]]:
+    rows, tokens = encoder.with_tokens(questions, query=True)
+    return dict(zip(questions, zip(rows, tokens, strict=True), strict=True))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One article found, and its twin where that is folded into it."""
+
+    article: Article
+    twin: str
+
+
+def _found(
+    question: str, vector: Vector, tokens: Tokens, *, served: Served, index: Engine, scope: Scope
+) -> list[_Place]:
+    hits = search(
+        question,
+        scope,
+        index=index,
+        encoder=None,
+        catalogue=served.catalogue,
+        vector=vector,
+        tokens=tokens,
+        limit=DEEP,
+    ).hits
+    return [_Place(hit.article, hit.twin) for hit in hits]
+
+
+def _rivals(article: Article, found: Sequence[Sequence[_Place]]) -> list[tuple[str, Article]]:
+    """The questions of the articles that stand at a glance where the draft would stand, the nearest articles first,
+    one question of each in turn."""
+    glances = itertools.zip_longest(*(places[:SHOWN] for places in found))
+    own = {article.id, article.twin} - {""}
+    places = (place for glance in glances for place in glance if place is not None)
+    near = {one.article.id: one.article for one in places if own.isdisjoint((one.article.id, one.twin))}
+    most = max((len(one.questions) for one in near.values()), default=0)
+    return [
+        (text.clean(one.questions[turn]), one)
+        for turn in range(most)
+        for one in near.values()
+        if turn < len(one.questions)
+    ]
+
+
+@contextmanager
+def _with_draft(desk: Desk, served: Served, encoder: Encoder, article: Article) -> Iterator[Engine]:
+    from indexer.build import preview
+    from indexer.vectors import VectorCache
+
+    state = article.state if article.state in ANSWERING_STATES else "validated"
+    draft = replace(article, state=state, valid_from=None, valid_until=None)
+    with (
+        closing(VectorCache(desk.settings.home / "vectors.sqlite")) as cache,
+        preview(desk.settings.index, served.opened.manifest, draft, encoder, cache) as engine,
+    ):
+        yield engine
+
+
+def _foreseen(question: str, whose: Article, before: Sequence[_Place], after: Sequence[_Place]) -> Foreseen:
+    first = after[0].article.title if after else ""
+    return Foreseen(question, whose.id, whose.title, _rank(whose, before), _rank(whose, after), first)
+
+
+def _rank(whose: Article, found: Sequence[_Place]) -> int | None:
+    return next((at for at, one in enumerate(found, 1) if whose.id in (one.article.id, one.twin)), None)
