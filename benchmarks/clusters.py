@@ -43,7 +43,7 @@ from kb.gaps.clusters import Labels, Rows, Space
 from kb.gaps.clusters.stream import Stream
 
 WORK = settings().home / "bench"
-FIT = bench.RESULTS / "clusters" / "fit.json"
+FIT = bench.RESULTS / "clusters-fit.json"
 LEAST = 5  # ways an intent is asked in
 ORDERS = 3
 SEED = 7

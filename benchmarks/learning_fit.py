@@ -117,7 +117,7 @@ def collect(folder: Path, encoder: SentenceEncoder) -> dict[int, Step]:
 
 
 def _search(engine: Engine, question: Question, vector: Any, tokens: Any, column: Mapping[str, int]) -> Matrix:
-    found, _ = scored(text.clean(question.text), vector, tokens, everything(), engine)
+    found = scored(text.clean(question.text), vector, tokens, everything(), engine).scores
     row = np.zeros(len(column))
     for id, score in found.items():
         row[column[id]] = score
@@ -184,7 +184,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python benchmarks/learning_fit.py", description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path, metavar="DATA_ROOT", help="folder of sets")
     parser.add_argument("--sets", help="only these, with commas between them")
-    parser.add_argument("--json", type=Path, default=bench.RESULTS / "learning_fit.json", metavar="OUT")
+    parser.add_argument("--json", type=Path, default=bench.RESULTS / "learning-fit.json", metavar="OUT")
     given = parser.parse_args()
     folders = [
         one for one in sorted(given.root.iterdir()) if bench.is_labelled_set(one) or (one / "intents.jsonl").exists()

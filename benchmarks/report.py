@@ -32,6 +32,12 @@ def load(name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
+def results(benchmark: str) -> list[dict[str, Any]]:
+    """All committed results of a benchmark, a set each, in the order of their sets."""
+    found = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob(f"{benchmark}-*.json"))]
+    return [one for one in found if one["benchmark"] == benchmark]  # none of the fits
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
@@ -45,9 +51,9 @@ def both(figures: Mapping[str, Any], name: str = "") -> str:
 
 def retrieval() -> str:
     """nDCG@10 and hit@1 of every set, side by side."""
-    results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("retrieval-*.json"))]
+    found = results("retrieval")
     rows = []
-    for one in results:
+    for one in found:
         cells = [f"{one['data']} ({one['documents']} / {one['questions']})"]
         for name in SYSTEMS:
             figures = one["systems"].get(name)
@@ -65,10 +71,10 @@ def retrieval() -> str:
 
 def learning() -> str:
     """How much better the search gets by what it solved."""
-    results = [json.loads(path.read_text("utf-8")) for path in sorted((RESULTS / "learning").glob("*.json"))]
+    found = results("learning")
     steps = ("1", "5", "10", "20", "50")
     rows = []
-    for one in results:
+    for one in found:
         cells = [one["data"]]
         for n in steps:
             key = "hit@1" if n == "5" else f"hit@1_n{n}"
@@ -124,7 +130,7 @@ def latency(found: Mapping[str, Any]) -> str:
 
 def typing() -> str:
     """How early a question being typed has its answer."""
-    results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("typing-*.json"))]
+    found = results("typing")
     rows = [
         [
             f"{one['data']} ({one['questions']})",
@@ -132,7 +138,7 @@ def typing() -> str:
             f"{one['systems']['firstcall']['median_typed']:.0%}",
             ", ".join(one["versus"][name]["verdict"] for name in ("bm25", "dense")),
         ]
-        for one in results
+        for one in found
     ]
     text = (
         "**Typing** (`python benchmarks/typing.py DATA_DIR --json OUT`): the share of a question's characters that "
@@ -145,7 +151,7 @@ def typing() -> str:
 
 def noise() -> str:
     """What the ways people really type cost."""
-    results = [json.loads(path.read_text("utf-8")) for path in sorted((RESULTS / "noise").glob("*.json"))]
+    found = results("noise")
     rows = [
         [
             f"{one['data']} ({one['questions']})",
@@ -153,7 +159,7 @@ def noise() -> str:
             f"{one['share_of_better'].get('loss', 0):.2f}",
             f"{one['clean_difference']:+.4f}",
         ]
-        for one in results
+        for one in found
     ]
     text = (
         "**Noise** (`python benchmarks/noise.py DATA_DIR --json OUT`): nDCG@10 lost to how people type (homophones, "
@@ -179,8 +185,7 @@ def live(found: Mapping[str, Any]) -> str:
 def verdict() -> str:
     """How well it knows what it does not know, on every set."""
     rows = []
-    for path in sorted((RESULTS / "verdict").glob("*.json")):
-        one = json.loads(path.read_text("utf-8"))
+    for one in results("verdict"):
         ours, top = one["systems"]["firstcall"], one["systems"]["top_cosine"]
         cells = [f"{ours[name]:.3f} / {top[name]:.3f}" for name in ("auroc", "false_missing", "ece")]
         told = one["versus"]["top_cosine"]
@@ -207,9 +212,9 @@ def pages(found: Mapping[str, Any]) -> str:
 
 def clusters() -> str:
     """How well questions that mean the same need are found to be one."""
-    results = [json.loads(path.read_text("utf-8")) for path in sorted((RESULTS / "clusters").glob("*.json"))]
+    found = results("clusters")
     rows = []
-    for one in (result for result in results if "systems" in result):
+    for one in found:
         systems, ours = one["systems"], one["systems"]["firstcall"]
         cells = [f"{systems[name]['ari']:.3f} / {systems[name]['purity']:.3f}" for name in GROUPERS]
         stream = f"{ours['ari_stream']:.3f} / {ours['purity_stream']:.3f}"
