@@ -22,7 +22,7 @@ from kb.calls.journal import SAID, UNREAD, Event, checked_id
 from kb.calls.promises import Promise
 from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.masking import phone_in
-from kb.people.users import Action, User, require
+from kb.people.users import Action, User, may, require
 
 IDLE = timedelta(minutes=15)
 MOST_HELD = 2
@@ -234,6 +234,35 @@ def summary(connection: sa.Connection, by: User, id: str) -> Summary:
     """A call for the CRM. Raises as `look_up` does."""
     one, trail, promised = look_up(connection, by, id)
     return Summary(one, questions(trail), told(trail), _queries(trail, "gap", "join"), promised)
+
+
+def recall(
+    connection: sa.Connection,
+    by: User,
+    article: str,
+    version: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> tuple[tuple[Call, Told], ...]:
+    """The real calls that `by` may read that were told something of an article, and what, the latest first.
+
+    version: only this one, '' = any; since, until: only in [since, until), None = open
+    """
+    require(by, Action.READ_CALL, owner=by.id)
+    event, asked = tables.event.c, sa.select(tables.event.c.call).distinct()
+    asked = asked.where(event.article == article, event.kind.in_(journal.SAID), event.undone_at.is_(None))
+    rows = connection.execute(sa.select(tables.call).where(tables.call.c.tag == REAL, tables.call.c.id.in_(asked)))
+    found = [
+        (one, said)
+        for one in map(_call, rows)
+        if may(by, Action.READ_CALL, owner=one.agent if one.teams else "", teams=one.teams)
+        for said in told(journal.trail(connection, one.id))
+        if said.article == article
+        and version in ("", said.version)
+        and (since is None or since <= said.at)
+        and (until is None or said.at < until)
+    ]
+    return tuple(sorted(found, key=lambda pair: (pair[1].at, pair[0].id), reverse=True))
 
 
 def find(connection: sa.Connection, id: str) -> Call | None:

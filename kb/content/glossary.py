@@ -29,8 +29,22 @@ def load(folder: Path) -> Glossary:
 def jargon(text: str, lang: str, glossary: Glossary) -> Iterator[tuple[int, str, str]]:
     """Every jargon word in a text: its place, the word, the plain one. `lang` is an article's (`zh-CN`)."""
     for word, plain in glossary.get(lang.split("-")[0], {}).items():
-        pattern = re.escape(word)
-        if word.isascii():
-            pattern = rf"(?<![A-Za-z0-9-]){pattern}(?![A-Za-z0-9-])"
-        for match in re.finditer(pattern, text, re.IGNORECASE):
+        for match in _written(word).finditer(text):
             yield match.start(), word, plain
+
+
+def plainly(text: str, word: str, plain: str) -> str:
+    """A text with the plain word wherever it says the jargon word, with a capital where that had one."""
+
+    def instead(match: re.Match[str]) -> str:
+        capital = match[0][0].isupper() and not match[0].isupper()
+        return plain[:1].upper() + plain[1:] if capital else plain
+
+    return _written(word).sub(instead, text)
+
+
+def _written(word: str) -> re.Pattern[str]:
+    pattern = re.escape(word)
+    if word.isascii():
+        pattern = rf"(?<![A-Za-z0-9-]){pattern}(?![A-Za-z0-9-])"
+    return re.compile(pattern, re.IGNORECASE)

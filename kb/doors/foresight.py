@@ -17,13 +17,18 @@ from indexer.engine import Engine
 from kb import text
 from kb.content.articles import Article
 from kb.doors.wiring import Desk, Served, scope_of
+from kb.finding.chunks import ASKS
+from kb.finding.duplicates import Asked, Covered, covered, middles_of
 from kb.finding.search import Encoder, Tokens, Vector, search
-from kb.people.scope import ANSWERING_STATES, Scope
+from kb.people.scope import ANSWERING_STATES, STATES, Scope
 from kb.people.users import Action, User, require
 
 ASKED_MOST = 20  # questions in all: what 1.5 s are enough for
 OWN_MOST = 14  # of these the draft's own and its gap's
 DEEP = 10  # places looked at
+NEAREST = 20  # chunks of each language from which a question's possible duplicates are taken
+MIDDLE_OF = 50  # questions of a language that its middle is taken over
+KNOWN_MOST = 20_000  # questions whose rows are kept
 SHOWN = 3  # places that an agent takes in at a glance
 
 
@@ -124,6 +129,56 @@ def _rivals(article: Article, found: Sequence[Sequence[_Place]]) -> list[tuple[s
         for one in near.values()
         if turn < len(one.questions)
     ]
+
+
+# --- what the base asks already ------------------------------------------------------------------
+
+_known: dict[tuple[str, str], Vector] = {}  # rows of questions, by model and text: asked again with every pause
+
+
+def already(desk: Desk, by: User, article: Article, at: datetime) -> tuple[Covered, ...]:
+    """The articles that ask what this one asks, in either language, but its twin; none without an encoder."""
+    served, encoder = desk.served or desk.open(), desk.encoder
+    if encoder is None or encoder.name != served.opened.manifest.model:
+        return ()
+    base, scope = served.opened.engine, scope_of(served, by, at, states=frozenset(STATES) - {"archived"})
+    draft = _asked(asks(article), encoder)
+    ids = dict.fromkeys(
+        near.article
+        for one in draft
+        for lang in served.langs
+        for near in base.dense(one.vector, replace(scope, langs=frozenset({lang})), NEAREST, ASKS)
+    )
+    theirs = {id: _asked(asks(base.article(id)), encoder) for id in ids}
+    return covered(draft, theirs, _middles(base, encoder), but=(article.id, article.twin))
+
+
+def asks(article: Article) -> tuple[str, ...]:
+    """What an article asks: its title and its questions."""
+    return tuple(_cleaned([article.title, *article.questions]))
+
+
+def _asked(questions: Sequence[str], encoder: Encoder) -> list[Asked]:
+    missing = [one for one in questions if (encoder.name, one) not in _known]
+    if len(_known) + len(missing) > KNOWN_MOST:
+        _known.clear()
+        missing = list(questions)
+    rows = encoder.queries(missing) if missing else ()
+    _known.update(((encoder.name, one), row) for one, row in zip(missing, rows, strict=True))
+    return [Asked(one, _known[encoder.name, one]) for one in questions]
+
+
+def _middles(base: Engine, encoder: Encoder) -> dict[str, Vector]:
+    """The middle of each language's questions, over some of them that lie evenly over the base."""
+    languages: dict[str, list[str]] = {}
+    for id in base.ids:
+        for one in asks(base.article(id)):
+            languages.setdefault(text.language(one), []).append(one)
+    chosen = [one for some in languages.values() for one in some[:: max(1, len(some) // MIDDLE_OF)][:MIDDLE_OF]]
+    return middles_of([(one.text, one.vector) for one in _asked(chosen, encoder)])
+
+
+# --- the preview ---------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -489,3 +489,33 @@ def test_a_summary_has_all_of_a_call_that_a_crm_wants(connection: Connection) ->
         missing=("数字人民币退款", "外币退款"),
         promised=(promised,),
     )
+
+
+# --- recalled ------------------------------------------------------------------------------------
+
+
+def test_the_calls_that_were_told_a_version_are_recalled(connection: Connection) -> None:
+    for number, by, tag in ((1, MAY, ""), (2, BO, ""), (3, MAY, "practice"), (4, MAY, "")):
+        call.begin(connection, by, f"call-{number}", NOON, tag=tag)
+    facts = {"article": "refund-en", "detail": {"said": "Five days."}}
+    events = [
+        (1, MAY, Event("a", "call-1", NOON, MAY.id, "copy", version="v1", **facts)),  # type: ignore[arg-type]
+        (2, BO, Event("b", "call-2", NOON + MINUTE, BO.id, "copy", version="v2", **facts)),  # type: ignore[arg-type]
+        (3, MAY, Event("c", "call-3", NOON, MAY.id, "copy", version="v1", **facts)),  # type: ignore[arg-type]
+        (4, MAY, Event("d", "call-4", NOON + 2 * MINUTE, MAY.id, "open", version="v1", **facts)),  # type: ignore[arg-type]
+    ]
+    for number, by, one in events:
+        call.record(connection, by, f"call-{number}", [one], one.at)
+
+    def recalled(by: User, **narrowed: object) -> list[tuple[str, str]]:
+        return [(one.id, said.version) for one, said in call.recall(connection, by, "refund-en", **narrowed)]  # type: ignore[arg-type]
+
+    assert recalled(SUE) == [("call-2", "v2"), ("call-1", "v1")]
+    assert recalled(SUE, version="v1") == [("call-1", "v1")]
+    assert recalled(SUE, since=NOON + SECOND) == [("call-2", "v2")]
+    assert recalled(SUE, until=NOON + MINUTE) == [("call-1", "v1")]
+    mine = [("call-1", "v1")] if BO.teams.isdisjoint(MAY.teams) else recalled(SUE)
+    assert recalled(MAY) == mine
+    journal.undo(connection, MAY, "a", NOON)
+    assert recalled(SUE) == [("call-2", "v2")]
+    assert call.recall(connection, SUE, "kettle-en") == ()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.content.glossary import jargon, load
+from kb.content.glossary import jargon, load, plainly
 from kb.errors import ArticleError
 
 WORDS = {
@@ -67,3 +67,11 @@ def test_a_word_with_marks_of_a_pattern_is_taken_as_it_stands() -> None:
         (7, "C++", "y"),
     ]
     assert list(jargon("axb", "en", {"en": {"a.b": "x"}})) == []
+
+
+def test_the_plain_word_is_put_wherever_the_jargon_stands_as_a_word() -> None:
+    assert plainly("Firmware is old. The firmware, FIRMWARE-2", "firmware", "software") == (
+        "Software is old. The software, FIRMWARE-2"
+    )
+    assert plainly("升级固件，固件版本", "固件", "自带软件") == "升级自带软件，自带软件版本"
+    assert plainly("The ssid", "SSID", r"\1 name") == r"The \1 name"

@@ -83,3 +83,14 @@ def test_without_an_encoder_nothing_is_foreseen(desk: Desk) -> None:
     desk.encoder = None
     article = parse(draft(), "troubleshooting/burnt-en.md")
     assert foresight.foresee(desk, EDITOR, article, [], NOW) is None
+
+
+def test_a_draft_that_asks_what_the_base_asks_is_told_so_and_its_twin_is_none(desk: Desk, base: SmallBase) -> None:
+    told = foresight.already(desk, EDITOR, parse(draft(), "troubleshooting/burnt-en.md"), NOW)
+    assert [(one.article, one.asked, one.known, one.likely) for one in told] == [
+        ("toaster-en", "My toast smells burnt", "My toast smells burnt", 1.0)
+    ]
+    twin = parse(draft(twin="toaster-en"), "troubleshooting/burnt-en.md")
+    assert foresight.already(desk, EDITOR, twin, NOW) == ()
+    toaster = desk.open().opened.engine.article("toaster-en")
+    assert foresight.already(desk, EDITOR, toaster, NOW) == ()

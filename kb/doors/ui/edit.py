@@ -155,7 +155,8 @@ def _save_now() -> None:
     if saved.old is None:
         st.query_params["id"] = saved.article.id
     seconds = studio.until_found(here, saved.article)
-    st.session_state["edit-note"] = ("done", _where(here, saved.article, seconds))
+    told = [_where(here, saved.article, seconds), *margin.covered_by(here, saved.article)]
+    st.session_state["edit-note"] = ("done", "\n\n".join(told))
 
 
 def _where(here: Desk, article: Article, seconds: float | None) -> str:
@@ -268,7 +269,7 @@ def _beside(here: Desk, served: Served, work: Work, checked: Checked) -> None:
             with st.container(border=True, key="article-pane"):
                 draw(here, served, checked.article, bindings({}))
     with mend:
-        margin.to_mend(checked)
+        margin.to_mend(here, checked)
     with finders:
         margin.finders(here, work, checked.article)
     with past:
@@ -289,6 +290,8 @@ def _history(here: Desk, served: Served, work: Work) -> None:
                 after = revisions.of(connection, one).source if one.sha256 else ""
                 before = revisions.source(connection, one.parent)
             st.code("\n".join(revisions.diff(before, after)) or "–", language="diff", wrap_lines=True)
+            if one.sha256 and st.toggle(t("edit.recall"), key=f"recall-{one.id}"):
+                margin.told_it(here, served, work.id, one.sha256, now)
             if at and one.sha256 and one.sha256 != found[0].sha256:
                 st.button(t("edit.restore"), key=f"restore-{one.id}", on_click=_restore, args=(one.id,))
 

@@ -6,28 +6,64 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from kb.content.articles import Article
+from kb.calls import call
+from kb.content import glossary
+from kb.content.articles import Article, parse
 from kb.doors import foresight
 from kb.doors.foresight import SHOWN, Foreseen
 from kb.doors.studio import Checked
+from kb.doors.ui import workbench
 from kb.doors.ui.frame import hl, literal, me, t, told
 from kb.doors.ui.workbench import Work
-from kb.doors.wiring import Desk
+from kb.doors.wiring import Desk, Served, desk
 from kb.gaps import gap
 from kb.i18n import explain
+from kb.text import csv_of
 
 
-def to_mend(checked: Checked) -> None:
-    """What to mend, each with its line, one press away."""
-    rows = [(one.line, t(f"lint.{one.rule}", **one.facts)) for one in checked.findings]
+def to_mend(here: Desk, checked: Checked) -> None:
+    """What to mend, each with its line, one press away; and the articles that ask the same already."""
+    if checked.article is not None:
+        for sentence in covered_by(here, checked.article):
+            st.warning(sentence, icon=":material/content_copy:")
     if checked.error is not None:
-        rows = [(int(str(checked.error.facts.get("line", 1))), explain(hl(), checked.error))]
-    if not rows:
+        _finding(0, int(str(checked.error.facts.get("line", 1))), explain(hl(), checked.error))
+    elif not checked.findings:
         st.success(t("edit.nothing_to_mend"), icon=":material/check:")
-    for at, (line, sentence) in enumerate(rows):
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.button(t("edit.line", line=line), key=f"line-{at}", type="tertiary", on_click=_go, args=(line,))
-            st.markdown(literal(sentence), width="stretch")
+    for at, one in enumerate(checked.findings):
+        words = (str(one.facts["word"]), str(one.facts["plain"])) if one.rule == "jargon" else None
+        _finding(at, one.line, t(f"lint.{one.rule}", **one.facts), words)
+
+
+def _finding(at: int, line: int, sentence: str, words: tuple[str, str] | None = None) -> None:
+    """One finding; `words` is the jargon it is about and the plain word that mends it."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.button(t("edit.line", line=line), key=f"line-{at}", type="tertiary", on_click=_go, args=(line,))
+        st.markdown(literal(sentence), width="stretch")
+        if words:
+            st.button(t("edit.plainly", plain=words[1]), key=f"plain-{at}", on_click=_plainly, args=words)
+
+
+def _plainly(word: str, plain: str) -> None:
+    """The plain word into the text, wherever it says the other one; customers' own words stay theirs."""
+    work = workbench.current()
+    if work is not None:
+        start = parse(work.source, work.path).body_start
+        workbench.set_source(desk(), work.source[:start] + glossary.plainly(work.source[start:], word, plain))
+
+
+def covered_by(here: Desk, article: Article) -> list[str]:
+    """A sentence for each article that asks what this one asks."""
+    return [
+        t(
+            "edit.covered",
+            title=literal(here.title(one.article, me())),
+            id=one.article,
+            asked=literal(one.asked),
+            known=literal(one.known),
+        )
+        for one in foresight.already(here, me(), article, datetime.now(UTC))
+    ]
 
 
 def _go(line: int) -> None:
@@ -85,3 +121,32 @@ def _gap_questions(here: Desk, work: Work) -> list[str]:
     with here.database.read() as connection:
         found = gap.find(connection, work.gap)
     return [found.question] if found and found.question else []
+
+
+# --- who was told it -----------------------------------------------------------------------------
+
+
+def told_it(here: Desk, served: Served, article: str, version: str, at: datetime) -> None:
+    """The calls that were told one version of an article, as a list to look at and to take away."""
+    with here.database.read() as connection:
+        found = call.recall(connection, me(), article, version)
+    if not found:
+        st.caption(t("edit.recall_none"))
+        return
+    zone = served.site.zone
+    header = [
+        *(t("edit.recall_call"), t("edit.recall_agent"), t("edit.recall_at")),
+        *(t("edit.recall_said"), t("edit.recall_solved")),
+    ]
+    rows = [
+        [one.id, said.agent, said.at.astimezone(zone).isoformat(" ", "minutes"), said.said, "✓" if said.solved else ""]
+        for one, said in found
+    ]
+    st.dataframe([dict(zip(header, row, strict=True)) for row in rows], hide_index=True, key=f"recall-{version}-{hl()}")
+    st.download_button(
+        t("edit.recall_csv"),
+        csv_of(header, rows),
+        f"{article}-{version[:8]}-{at.astimezone(zone):%Y-%m-%d}.csv",
+        "text/csv",
+        key=f"recall-csv-{version}",
+    )
