@@ -117,6 +117,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.teacher",
         "kb.doors.prover",
         "kb.doors.wiring",
+        "kb.doors.studio",
+        "kb.doors.transfer",
         "kb.doors.beside",
         "kb.doors.payload",
         "kb.doors.answer",
@@ -128,6 +130,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.audit_cli",
         "kb.doors.replay_cli",
         "kb.doors.key_cli",
+        "kb.doors.key_cli",
+        "kb.doors.studio_cli",
         "kb.doors.cli",
     ),
     "doors": (
@@ -196,9 +200,13 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "authlib": ("kb.people",),
     "joserfc": ("kb.people",),
     "requests": ("kb.people",),
+    "bs4": ("kb.studio.transfer",),
+    "charset_normalizer": ("kb.studio.transfer",),
     "click": ("kb.doors",),
     "faiss": ("indexer.engine",),
+    "mammoth": ("kb.studio.transfer",),
     "markdown_it": ("kb.content.articles",),
+    "markdownify": ("kb.studio.transfer",),
     "mcp": ("kb.doors",),
     "merge3": ("kb.studio.writing",),
     "mdit_py_plugins": ("kb.content.articles",),
@@ -241,7 +249,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "uvicorn": ("kb.doors.cli",),
     "watchfiles": ("indexer.watch",),
     "wordfreq": ("kb.finding.spelling",),
-    "yaml": ("kb.content.articles",),
+    "yaml": ("kb.content.articles", "kb.studio.transfer"),
 }
 NOT_IN_A_ROOM = ("streamlit", "starlette", "click", "faiss", "torch")
 NO_NOUN = ("utils", "util", "helpers", "helper", "common", "misc")

@@ -54,13 +54,23 @@ def put(folder: Path, raw: bytes, by: User, name: str = "") -> str:
     Raises NotAllowedError; RequestError for what is no picture or PDF, or too large.
     """
     require(by, Action.WRITE_ARTICLE)
-    kept, ending = checked(raw)
-    if kept != raw or not _NAME.match(name) or not name.endswith(f".{ending}") or _taken(folder, name, raw):
-        name = f"{hashlib.sha256(kept).hexdigest()[:20].translate(_LETTERS)}.{ending}"
+    kept, name = _kept(folder, raw, name)
     place = folder / FOLDER / name
     if not place.exists():
         write_file(place, kept)
     return name
+
+
+def name_of(folder: Path, raw: bytes, name: str = "") -> str:
+    """What `put` would call a file. Raises RequestError as it does; writes nothing."""
+    return _kept(folder, raw, name)[1]
+
+
+def _kept(folder: Path, raw: bytes, name: str) -> tuple[bytes, str]:
+    kept, ending = checked(raw)
+    if kept != raw or not _NAME.match(name) or not name.endswith(f".{ending}") or _taken(folder, name, raw):
+        name = f"{hashlib.sha256(kept).hexdigest()[:20].translate(_LETTERS)}.{ending}"
+    return kept, name
 
 
 def _taken(folder: Path, name: str, raw: bytes) -> bool:

@@ -1,0 +1,56 @@
+"""Import and export at the desk: what a pack would do to the base, doing it, and the base as a zip."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from kb.content import articles
+from kb.doors import studio
+from kb.doors.wiring import Desk
+from kb.errors import KBError
+from kb.people.users import User
+from kb.studio import media, transfer
+from kb.studio.transfer import Base, Pack, Plan, Row
+
+WRITTEN = ("new", "changed")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import wrote, and what it could not, each with its reason."""
+
+    written: tuple[Row, ...]
+    failed: tuple[tuple[Row, KBError], ...]
+
+
+def plan(desk: Desk, by: User, pack: Pack) -> Plan:
+    """The dry run, beside the articles as they are on disk. Writes nothing."""
+    there, _ = articles.read_all(desk.settings.articles)
+    catalogue = (desk.served or desk.open()).catalogue
+    return transfer.plan(pack, Base(desk.settings.articles, {one.id: one for one in there}, catalogue), by)
+
+
+def carry_out(desk: Desk, by: User, plan: Plan, at: datetime, outcomes: Collection[str] = WRITTEN) -> Imported:
+    """Write the rows of these outcomes: pictures first, so that no article shows what is not there.
+
+    One that changed on disk since the dry run, or that this person may not write, stops none of the others.
+    """
+    written, failed = [], []
+    for row in plan.rows:
+        if row.outcome not in outcomes:
+            continue
+        try:
+            for paper in row.papers:
+                media.put(desk.settings.articles, paper.read(), by, paper.name)
+            studio.save(desk, by, row.path, row.source, row.base, at, "import")
+            written.append(row)
+        except KBError as error:
+            failed.append((row, error))
+    return Imported(tuple(written), tuple(failed))
+
+
+def export(desk: Desk, by: User) -> bytes:
+    """The base as a zip. Raises NotAllowedError."""
+    return transfer.export(desk.settings.articles, by)
