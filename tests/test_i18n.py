@@ -32,7 +32,7 @@ from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, termin
 from kb.people import audit
 from kb.people.scope import GOVERNANCE, STATES
 from kb.people.users import SAMPLES
-from kb.studio import review, revisions
+from kb.studio import review, revisions, transfer
 
 ROOT = Path(__file__).resolve().parent.parent
 UI = ROOT / "kb/doors/ui"
@@ -78,6 +78,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "studio.by_*": ("view", "reason", "state", "category", "lang"),
     "studio.lang_*": LANGUAGES,
     "studio.reason_*": review.REASONS,
+    "transfer.*": transfer.OUTCOMES,
     "verdict.*": get_args(verdict.Name),
 }
 NAMES_IN_THE_OTHER_LANGUAGE: set[str] = set()

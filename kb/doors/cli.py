@@ -25,6 +25,7 @@ from kb.doors.answer import QUESTION, answer
 from kb.doors.audit_cli import audit
 from kb.doors.key_cli import key, reduce
 from kb.doors.replay_cli import replay
+from kb.doors.studio_cli import COMMANDS
 from kb.doors.user_cli import user
 from kb.errors import ArticleError, KBError
 from kb.i18n import explain, say, terminal_language
@@ -64,6 +65,8 @@ main.add_command(audit)
 main.add_command(replay)
 main.add_command(key)
 main.add_command(reduce)
+for _command in COMMANDS:
+    main.add_command(_command)
 
 # --- ask -----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Pages, the command line and the API call these; none of them writes a file of it
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,18 +14,20 @@ from kb.content import articles, lint
 from kb.content.articles import Article
 from kb.content.lint import Finding
 from kb.doors.wiring import Desk, Served
-from kb.errors import ArticleError, NotFoundError
+from kb.errors import ArticleError, NotFoundError, RequestError
 from kb.gaps import moves
+from kb.i18n import say
 from kb.people import audit
 from kb.people.scope import ANSWERING_STATES
 from kb.people.users import Action, User, may
 from kb.studio import drafts, media, revisions, writing
 from kb.studio.drafts import Draft
-from kb.studio.header import with_keys
+from kb.studio.header import Value, template, with_keys
 from kb.studio.life import check_change, may_read
 from kb.studio.review import next_review
 from kb.studio.writing import Saved
 
+LANGS = {"zh": "zh-CN", "en": "en"}  # of the interface → of an article
 FOUND_WITHIN = 5.0  # seconds a page waits for what was saved to be found
 
 
@@ -93,6 +96,27 @@ def check(served: Served, source: str, path: str, at: datetime) -> Checked:
         today=served.site.today(at),
     )
     return Checked(article, None, tuple(lint.check([article], base)))
+
+
+def begun(by: User, id: str, title: str, category: str, lang: str, questions: Sequence[str] = ()) -> tuple[str, str]:
+    """The path and text of a new article, from the template of its language (one of `LANGS`).
+
+    Raises RequestError where it has no title or id, ArticleError for one that cannot be.
+    """
+    if not title.strip() or not id:
+        raise RequestError("title_and_id_missing")
+    values: dict[str, Value] = {
+        "id": id,
+        "title": title,
+        "lang": LANGS[lang],
+        "state": "wip",
+        "audience": "internal",
+        "owner": by.id,
+        "questions": questions,
+    }
+    path, source = f"{category}/{id}.md", template(values, say(lang, "studio.template"))
+    articles.parse(source, path)
+    return path, source
 
 
 # --- saving --------------------------------------------------------------------------------------

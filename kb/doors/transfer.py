@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from kb.content import articles
+from kb.content import articles, products
 from kb.doors import studio
 from kb.doors.wiring import Desk
 from kb.errors import KBError
@@ -28,7 +28,7 @@ class Imported:
 def plan(desk: Desk, by: User, pack: Pack) -> Plan:
     """The dry run, beside the articles as they are on disk. Writes nothing."""
     there, _ = articles.read_all(desk.settings.articles)
-    catalogue = (desk.served or desk.open()).catalogue
+    catalogue = products.load(desk.settings.articles)
     return transfer.plan(pack, Base(desk.settings.articles, {one.id: one for one in there}, catalogue), by)
 
 

@@ -10,26 +10,23 @@ import streamlit as st
 
 from kb.calls import flags, journal
 from kb.calls.flags import Answer, Flag
-from kb.content.articles import CATEGORIES, Article, parse
+from kb.content.articles import CATEGORIES, Article
 from kb.db import Connection
 from kb.doors import studio
 from kb.doors.ui import workbench
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.ui.importing import importing
 from kb.doors.wiring import Desk, Served, desk
-from kb.errors import RequestError
 from kb.gaps import gap
-from kb.i18n import say
 from kb.people.scope import STATES
 from kb.people.users import Action, may
 from kb.studio import drafts, life, review, revisions
 from kb.studio.drafts import Draft
-from kb.studio.header import template
 from kb.studio.review import REASONS, Due, Use
 
 EDIT_PAGE = Path(__file__).parent / "edit.py"
 RECENT = timedelta(days=90)
 SHOWN_MOST = 50
-LANGS = {"zh": "zh-CN", "en": "en"}
 
 
 def page() -> None:
@@ -53,6 +50,7 @@ def page() -> None:
             "all": t("studio.all", count=len(shelf)),
             "flags": t("studio.flags", count=len(waiting)),
             "drafts": t("studio.drafts", count=len(mine)),
+            "import": t("transfer.title"),
         }
         view = _chosen("view", list(views), views)
         if view == "queue":
@@ -61,6 +59,8 @@ def page() -> None:
             _all(served, shelf, stamps)
         elif view == "flags":
             _flags(here, served, shelf, waiting)
+        elif view == "import":
+            importing(here)
         else:
             _drafts(served, mine)
 
@@ -106,10 +106,10 @@ def _top() -> None:
         id = st.text_input(t("studio.id"), help=t("studio.id_help"))
         kinds = {one: t(f"category.{one}") for one in CATEGORIES}
         category = st.selectbox(t("studio.category"), CATEGORIES, format_func=kinds.__getitem__)
-        langs = {one: t(f"studio.lang_{one}") for one in LANGS}
+        langs = {one: t(f"studio.lang_{one}") for one in studio.LANGS}
         lang = st.segmented_control(
             t("studio.lang"),
-            list(LANGS),
+            list(studio.LANGS),
             default=hl(),
             format_func=langs.__getitem__,
             required=True,
@@ -121,19 +121,7 @@ def _top() -> None:
 
 def _begin(title: str, id: str, category: str, lang: str, questions: Sequence[str] = (), gap: str = "") -> None:
     """Open the editor on a new file, from the template of its language."""
-    if not title.strip() or not id:
-        raise RequestError("title_and_id_missing")
-    values = {
-        "id": id,
-        "title": title,
-        "lang": LANGS[lang],
-        "state": "wip",
-        "audience": "internal",
-        "owner": me().id,
-        "questions": questions,
-    }
-    source = template(values, say(lang, "studio.template"))
-    parse(source, f"{category}/{id}.md")  # an id or a title that cannot be is told here
+    _, source = studio.begun(me(), id, title, category, lang, questions)
     workbench.put(workbench.keep(desk(), workbench.new_work(id, category, source, gap)))
     st.switch_page(EDIT_PAGE)
 
@@ -196,7 +184,7 @@ def _all(served: Served, shelf: Sequence[Article], stamps: dict[str, tuple[datet
     """Everything there is, by state, kind, language and words."""
     states = {"": t("studio.any_state")} | {one: t(f"state.{one}") for one in STATES}
     kinds = {"": t("studio.any_category")} | {one: t(f"category.{one}") for one in CATEGORIES}
-    langs = {"": t("studio.any_lang")} | {one: t(f"studio.lang_{one}") for one in LANGS}
+    langs = {"": t("studio.any_lang")} | {one: t(f"studio.lang_{one}") for one in studio.LANGS}
     with st.container(horizontal=True, gap="medium"):
         state = _chosen("state", list(states), states)
         kind = _chosen("category", list(kinds), kinds)
