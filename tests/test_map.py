@@ -121,8 +121,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.payload",
         "kb.doors.answer",
     ),
-    "mending": ("kb.doors.studio", "kb.doors.foresight", "kb.doors.mending"),
-    "mending": ("kb.doors.studio", "kb.doors.mending", "kb.doors.transfer"),
+    "mending": ("kb.doors.studio", "kb.doors.foresight", "kb.doors.mending", "kb.doors.transfer"),
     "commands": (
         "kb.doors.index_cli",
         "kb.doors.user_cli",

@@ -161,10 +161,10 @@ def _inside(body: str) -> str:
     return _references("\n".join([*out, *_plain_lines(prose)]))
 
 
+COMMENTS = (("<!--", "-->"), ("{/*", "*/}"), ("%%", "%%"))
+NESTED_MOST = 8  # quotes inside one another
+
 _SWAPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
-    (re.compile(r"\{/\*.*?\*/\}", re.DOTALL), ""),
-    (re.compile(r"%%.*?%%", re.DOTALL), ""),
     (re.compile(r"^(?:import|export) [^\n]*(?:from [^\n]+|;)$\n?", re.MULTILINE), ""),
     (re.compile(r"[ \t]*\{[ \t]*(?::|#|\.[a-z]|[\w-]+=)[^{}\n]*\}[ \t]*$", re.MULTILINE), ""),
     (re.compile(r"[ \t]\^[a-zA-Z0-9-]+$", re.MULTILINE), ""),
@@ -211,9 +211,20 @@ KINDS = frozenset(
 
 def _plain_lines(lines: list[str]) -> list[str]:
     text = "\n".join(_callouts(_indented(lines)))
+    for start, end in COMMENTS:
+        text = _without(text, start, end)
     for pattern, to in _SWAPS:
         text = pattern.sub(to, text)
     return text.split("\n") if lines else []
+
+
+def _without(text: str, start: str, end: str) -> str:
+    """A text without what stands between two marks; a mark that never ends is text."""
+    kept, at = [], 0
+    while (begin := text.find(start, at)) >= 0 and (close := text.find(end, begin + len(start))) >= 0:
+        kept.append(text[at:begin])
+        at = close + len(end)
+    return "".join([*kept, text[at:]])
 
 
 def _named(kind: str, title: str | None) -> str:
@@ -256,7 +267,7 @@ def _callouts(lines: list[str]) -> Iterator[str]:
     depth = 0
     for line in lines:
         opened, callout = _COLONS.match(line), _CALLOUT.match(line)
-        if opened and opened[2].lower() in KINDS:
+        if opened and opened[2].lower() in KINDS and depth < NESTED_MOST:
             depth += 1
             yield from ("", f"{'> ' * depth}{_named(opened[2], opened[3] or opened[4])}", f"{'> ' * depth}".rstrip())
         elif depth and _CLOSE.match(line):
