@@ -157,8 +157,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.workbench",
         "kb.doors.ui.margin",
         "kb.doors.ui.trust",
-        "kb.doors.ui.importing",
     ),
+    "editor parts": ("kb.doors.ui.importing",),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "ui pages": (
         "kb.doors.ui.search",
@@ -183,6 +183,7 @@ OUTSIDE = (
     "doors",
     "components",
     "ui parts",
+    "editor parts",
     "supervisor parts",
     "ui pages",
     "entries",
