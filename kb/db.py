@@ -25,6 +25,15 @@ BUSY_SECONDS = 10
 SQLITE = "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
 
 
+def exists(url: str) -> bool:
+    """Whether a database is there, without making one; for a server, whether an address is given."""
+    try:
+        address = sa.make_url(url)
+    except ArgumentError:
+        return False
+    return address.get_backend_name() != "sqlite" or Path(address.database or "").is_file()
+
+
 class Database:
     """One open database, at the version of this program. Safe to use from any thread."""
 

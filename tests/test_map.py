@@ -243,7 +243,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "streamlit": ("kb.doors.ui", "app"),
     "tantivy": ("indexer.engine",),
     "tokenizers": ("indexer.packaged",),
-    "torch": ("indexer.encoder", "indexer.packaged"),
+    "torch": ("indexer.encoder", "indexer.packaged", "indexer.learnt"),
     "transformers": ("indexer.encoder", "indexer.packaged"),
     "uvicorn": ("kb.doors.cli",),
     "watchfiles": ("indexer.watch",),

@@ -1,10 +1,11 @@
-"""`python -m indexer build | verify | rollback | gc | watch`."""
+"""`python -m indexer build | verify | rollback | gc | watch | tune`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
 from rich.console import Console
@@ -14,8 +15,10 @@ from rich.text import Text
 from indexer import generation
 from indexer import vectors as vector_cache
 from kb.config import Settings, settings
+from kb.db import exists
 from kb.doors import wiring
-from kb.errors import KBError
+from kb.errors import KBError, SettingError
+from kb.finding.search import Encoder
 from kb.i18n import explain, say, terminal_language
 
 
@@ -39,6 +42,7 @@ def bar(title: str) -> Iterator[vector_cache.Progress]:
 
 def _build(configured: Settings, language: str, full: bool) -> int:
     encoder = wiring.load_encoder(configured)
+    first = generation.current(configured.index) is None
     with bar(say(language, "cli.building")) as progress:
         report = wiring.build(configured, encoder, full=full, progress=progress)
     if report.anew:
@@ -50,7 +54,22 @@ def _build(configured: Settings, language: str, full: bool) -> int:
         click.echo(say(language, "cli.left_out", count=len(report.refused)), err=True)
     for error in report.refused:
         click.echo(f"  {explain(language, error)}", err=True)
+    if first:
+        _learn(configured, language, encoder)
     return 1 if report.refused else 0
+
+
+def _learn(configured: Settings, language: str, encoder: Encoder) -> None:
+    """An index made anew learns what the database knows; one without a database says so and is as good as it was."""
+    if not exists(configured.database_url):
+        return
+    try:
+        count = wiring.learn(configured, encoder, datetime.now(UTC))
+    except KBError as error:
+        click.echo(explain(language, error), err=True)
+        return
+    if count:
+        click.echo(say(language, "cli.learnt", count=count))
 
 
 def _run(command: Callable[[Settings, str], int]) -> None:
@@ -122,6 +141,31 @@ def gc() -> None:
         with generation.publisher(configured.index):
             gone = generation.collect(configured.index, configured.keep)
         click.echo(say(language, "cli.collected", count=len(gone)))
+        return 0
+
+    _run(command)
+
+
+@main.command()
+@click.option("--rollback", "back", is_flag=True, help="Go back to the encoder of before.")
+def tune(back: bool) -> None:
+    """Turn the encoder towards what solved calls say; kept only where held-out questions improve."""
+
+    def command(configured: Settings, language: str) -> int:
+        from indexer.learnt import tune as tuning
+
+        folder = configured.home / "model"
+        if back:
+            gone = tuning.roll_back(folder)
+            click.echo(say(language, "cli.untuned" if gone else "cli.not_tuned"))
+            return 0
+        engine = generation.open_current(configured.index).engine
+        if len(engine.lessons) < tuning.LEAST:  # told before the model is loaded, which takes seconds
+            raise SettingError("tune_too_few", count=len(engine.lessons), least=tuning.LEAST)
+        report = tuning.tune(engine, wiring.plain_encoder(configured), folder, datetime.now(UTC))
+        facts = {"lessons": report.lessons, "held": report.held}
+        figures = {"before": f"{report.before:.3f}", "after": f"{report.after:.3f}"}
+        click.echo(say(language, "cli.tuned" if report.name else "cli.tuned_no_better", **facts, **figures))
         return 0
 
     _run(command)

@@ -71,12 +71,20 @@ class Served:
 
 
 def load_encoder(settings: Settings) -> Encoder:
-    """The encoder the settings name, warmed up. Takes seconds. Raises SettingError for a model that does not load."""
-    from indexer.encoder import SentenceEncoder
+    """The encoder the settings name, as it was tuned, warmed up. Takes seconds. Raises SettingError for a model that
+    does not load."""
+    from indexer.learnt.tune import adapted
 
-    encoder = SentenceEncoder(settings)
+    encoder = adapted(plain_encoder(settings), settings.home / "model")
     encoder.queries(WARM_UP)
     return encoder
+
+
+def plain_encoder(settings: Settings) -> Encoder:
+    """The encoder the settings name, as it came. Raises SettingError for a model that does not load."""
+    from indexer.encoder import SentenceEncoder
+
+    return SentenceEncoder(settings)
 
 
 def load_reranker(settings: Settings) -> Reranker | None:
@@ -107,6 +115,24 @@ def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress:
         )
     finally:
         cache.close()
+
+
+def learn(settings: Settings, encoder: Encoder, at: datetime) -> int:
+    """Publish what calls have taught by now, and how much it counts, without a desk: how many questions hold.
+
+    Raises StoreError, PublishError, GenerationError.
+    """
+    database = Database(settings.database_url)
+    try:
+        teacher = Teacher(settings.home / "vectors.sqlite")
+        engine = generation.open_current(settings.index).engine
+        teacher.look(database, engine, encoder, settings.learn_agents, at)
+        if teacher.publish(settings, engine, encoder, at):
+            engine = generation.open_current(settings.index).engine
+        teacher.measure(settings, engine, encoder, at)
+        return len(engine.lessons)
+    finally:
+        database.close()
 
 
 def scope_of(

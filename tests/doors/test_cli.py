@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from indexer.generation import open_current
+from kb.calls import call
+from kb.calls.journal import Event
 from kb.config import ROOT
+from kb.db import Database
 from kb.doors import wiring
 from kb.doors.cli import main as kb
 from kb.doors.index_cli import main as indexer
 from tests.doors.test_api import KEYS
 from tests.fake_encoder import HashEncoder
+from tests.people_on_the_floor import BO, MAY
 
 GOOD = "---\nid: {id}\ntitle: {title}\nlang: {lang}\nstate: validated\n---\n\n::: say\n{say}\n:::\n"
 
@@ -167,6 +173,29 @@ def test_build_if_missing_does_nothing_where_there_is_an_index(base: Path) -> No
     write(base, "toaster-en", "Cleaning the toaster", "en", "Take the tray out.")
     assert run(indexer, "build", "--if-missing").stdout == ""
     assert "is sound: 2 articles" in run(indexer, "verify").stdout
+
+
+def test_an_index_made_anew_knows_what_the_database_says_was_learnt(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KB_DATABASE_URL", f"sqlite:///{tmp_path}/firstcall.sqlite")
+    asked, index = "white crust inside", tmp_path / "home" / "index"
+    assert "learnt" not in run(indexer, "build").stdout
+    assert not (tmp_path / "firstcall.sqlite").exists()  # no database is made for the asking
+    database = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
+    now = datetime.now(UTC)
+    for by in (MAY, BO):
+        events = [Event(f"{by.id}-{kind}", by.id, now, by.id, kind, asked, "kettle-en") for kind in ("open", "solved")]
+        with database.write() as connection:
+            call.begin(connection, by, by.id, now)
+            call.record(connection, by, by.id, events, now)
+    database.close()
+    shutil.rmtree(index)
+    told = run(indexer, "build")
+    assert (told.exit_code, "1 questions learnt from solved calls are searchable." in told.stdout) == (0, True)
+    assert [one.question for one in open_current(index).engine.lessons] == [asked]
+    found = json.loads(run(kb, "ask", asked, "--json").stdout)
+    assert (found["verdict"], found["hits"][0]["article"]) == ("found", "kettle-en")
 
 
 # --- demo ----------------------------------------------------------------------------------------
