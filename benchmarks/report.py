@@ -228,10 +228,34 @@ def clusters() -> str:
     return f"{text}\n\n{table(header, rows)}"
 
 
+def duplicates(found: Mapping[str, Any]) -> str:
+    """How often "already covered by …" is right."""
+    columns = ("precision", "recall", "f1", "ap", "p@r50", "p@r80")
+    names = {"twins": "twins of the sample base, zh ↔ en", "mean": "mean of the pair sets"}
+    sets = {**found["sets"], "mean": found["systems"], "twins": found["twins"]}
+    rows = [
+        [names.get(name, name), *(f"{one['firstcall'][c]:.3f} / {one['fixed_cosine'][c]:.3f}" for c in columns)]
+        for name, one in sets.items()
+    ]
+    text = (
+        "**Duplicates** (`python benchmarks/duplicates.py PAIRS_FILE --json OUT`), firstcall / fixed cosine: the "
+        "warning's precision and recall, average precision, and precision where half and four in five of the "
+        "duplicates are warned of. Each set is reported with what was fitted without it and its relatives."
+    )
+    return f"{text}\n\n{table(['set', *columns], rows)}"
+
+
 def figures() -> str:
     """All tables there are results for."""
     parts = [retrieval(), typing(), noise(), verdict(), clusters()]
-    for name, draw in (("live", live), ("latency", latency), ("encoder", encoder), ("index", index), ("pages", pages)):
+    for name, draw in (
+        ("duplicates", duplicates),
+        ("live", live),
+        ("latency", latency),
+        ("encoder", encoder),
+        ("index", index),
+        ("pages", pages),
+    ):
         found = load(name)
         if found:
             parts.append(draw(found))
