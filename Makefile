@@ -1,6 +1,7 @@
 # make run    set everything up and open the app on the sample base
 # make test   set everything up and run all tests
 # make security   the long tests of safety, and what is known about the libraries
+# make faults 10,000 malformed files imported: one clear error each
 # make lint   style and types        make bench   the quick benchmarks        make clean   forget what can be rebuilt
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: run test security lock lint bench setup setup-dev index browser clean
+.PHONY: run test security faults lock lint bench setup setup-dev index browser clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -32,6 +33,9 @@ $(TOOLS)/.ready:
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet uv==0.13.9 pip-audit==2.10.1
 	touch $@
+
+faults: setup-dev
+	FAULTS=10000 $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -254,3 +256,33 @@ def test_a_draft_says_where_agents_would_find_it(
     place = {"en": "– → 1.", "zh": "– → 第 1"}[lang]
     expect(page.get_by_role("tabpanel", name=tab)).to_contain_text(f"{place} flakes in the samovar", timeout=30_000)
     assert written.read_text().count("state: wip") == 1
+
+
+@pytest.mark.parametrize(
+    ("lang", "labels"),
+    [
+        ("en", {"view": "Import", "button": "Import 1 articles", "done": "1 articles imported.", "new": "New 1"}),
+        ("zh", {"view": "导入", "button": "导入 1 篇", "done": "已导入 1 篇。", "new": "新增 1"}),
+    ],
+)
+def test_a_zip_is_looked_at_before_it_is_imported(
+    editor: BrowserContext, app: App, tmp_path: Path, lang: str, labels: dict[str, str]
+) -> None:
+    name, place = f"steam-{lang}", app.articles / f"returns-{lang}"
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr(f"returns-{lang}/{name}.md", "# Return a steamer\n\nWithin seven days, in its box.\n")
+        archive.writestr("broken.json", "{")
+    page = editor.new_page()
+    page.goto(f"{app.url}/studio?hl={lang}&view=import")
+    page.locator("input[type=file]").wait_for(state="attached", timeout=20_000)
+    page.locator("input[type=file]").set_input_files(tmp_path / "export.zip")
+    try:
+        page.get_by_text(labels["new"]).wait_for(timeout=30_000)
+        assert not place.exists()  # a dry run
+        page.get_by_role("button", name=labels["button"]).click()
+        page.get_by_text(labels["done"]).wait_for(timeout=30_000)
+        (written,) = place.iterdir()
+        assert "title: Return a steamer\n" in written.read_text("utf-8")
+        assert "owner: editor\n" in written.read_text("utf-8")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
