@@ -108,7 +108,7 @@ class TokenStore:
             raise GenerationError("generation_damaged", generation="", file="tokens.bin")
 
     def __del__(self) -> None:
-        if hasattr(self, "_file"):
+        if hasattr(self, "_file") and os is not None:  # at the end of the program modules go first
             os.close(self._file)
 
     def of(self, start: int, end: int) -> list[Tokens]:

@@ -32,6 +32,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     "gap_report": ("agent",),
     "gap_apart": ("by",),
     "gap_move": ("by", "owner"),
+    "round_table": ("by",),
     "bulletin": ("by",),
     "revision": ("by",),
     "learnt": ("by",),

@@ -12,7 +12,7 @@ import pytest
 from kb.calls import bulletins, call
 from kb.calls.bulletins import Notice
 from kb.calls.journal import Event
-from kb.doors.api import answer
+from kb.doors.answer import QUESTION, answer
 from kb.doors.beside import Beside, beside
 from kb.doors.wiring import Desk
 from kb.gaps import gap
@@ -316,7 +316,7 @@ def test_a_search_writes_nothing(desk: Desk, tmp_path: Path) -> None:
 
 def test_everyone_may_search(desk: Desk) -> None:
     for role in Role:
-        asked: dict[str, Any] = {"q": "late-en", "lang": "", "product": "", "prefer_lang": "", "limit": 1, "why": False}
+        asked: dict[str, Any] = {**QUESTION, "q": "late-en", "limit": 1}
         found = answer(desk, asked, User("x", "X", role), "en")
         assert found["hits"][0]["article"] == "late-en"
         assert client(desk, User("x", "X", role)).post("/api/search", json={"q": "late-en"}).status_code == 200

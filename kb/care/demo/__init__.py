@@ -91,7 +91,8 @@ def clear(connection: sa.Connection, by: User) -> int:
     joined = (tables.gap.c.tag == TAG) & tables.gap.c.id.in_(kept)
     connection.execute(sa.update(tables.gap).where(joined).values(tag=""))
     gaps = sa.select(tables.gap.c.id).where(tables.gap.c.tag == TAG)
-    connection.execute(sa.delete(tables.gap_move).where(tables.gap_move.c.gap.in_(gaps)))
+    for table in (tables.gap_move, tables.replay, tables.round_item):
+        connection.execute(sa.delete(table).where(table.c.gap.in_(gaps)))
     apart = tables.gap_apart.c
     connection.execute(sa.delete(tables.gap_apart).where(apart.one.in_(gaps) | apart.other.in_(gaps)))
     connection.execute(sa.delete(tables.gap).where(tables.gap.c.tag == TAG))

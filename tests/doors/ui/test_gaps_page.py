@@ -32,7 +32,8 @@ def call(desk: Desk, id: str) -> None:
 def miss(
     desk: Desk, gap: str, call: str, question: str, seconds: float, ago: timedelta = HOUR, agent: str = "may"
 ) -> None:
-    row: dict[str, Any] = {"id": f"{gap}-{call}", "call": call, "agent": agent, "teams": ["tech"], "at": NOW - ago}
+    row: dict[str, Any] = {"id": f"{gap}-{call}", "call": call, "agent": agent, "teams": ["tech"]}
+    row["at"] = datetime.now(UTC) - ago  # a surge is of the last minutes, however long this run takes
     row |= {"question": question, "lang": "en", "product": "", "seconds": seconds, "signals": ["missing"], "gap": gap}
     with desk.database.write() as connection:
         connection.execute(sa.insert(tables.miss).values(**row))

