@@ -25,7 +25,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,7 @@ SEED = 7
 RESAMPLES = 10_000
 
 Run = Mapping[str, Sequence[str]]
+Tree = dict[str, Any]  # a result, as its JSON
 Gold = Mapping[str, Mapping[str, float]]  # query → document → grade > 0
 
 
@@ -303,6 +304,21 @@ def arguments(name: str, story: str, systems: Sequence[str], limit: int | None =
     if not is_labelled_set(given.folder):
         parser.error(f"{given.folder} has not all of {', '.join(FILES)}")
     return given
+
+
+def published(measure: Callable[[], Tree], to: Path | None, report: Callable[[Tree], str]) -> Tree | None:
+    """Measure, write the result to a file where one is named, print the report: what was found, None where somebody
+    interrupted it. The commit is the one at the beginning, however long the run takes."""
+    commit()
+    try:
+        found = measure()
+    except KeyboardInterrupt:
+        print("interrupted: nothing written", file=sys.stderr)
+        return None
+    if to:
+        write_json(to, found)
+    print(report(found))
+    return found
 
 
 class Progress:

@@ -123,21 +123,12 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    bench.commit()
     given = arguments()
     zh, en = (bench.read_set(folder).sampled(given.limit or sys.maxsize) for folder in (given.zh, given.en))
     if [one.id for one in zh.questions] != [one.id for one in en.questions]:
         print("the two sets have not the same questions", file=sys.stderr)
         return 2
-    try:
-        found = measure(zh, en)
-    except KeyboardInterrupt:
-        print("interrupted: nothing written", file=sys.stderr)
-        return 130
-    if given.json:
-        bench.write_json(given.json, found)
-    print(report(found))
-    return 0
+    return 130 if bench.published(lambda: measure(zh, en), given.json, report) is None else 0
 
 
 if __name__ == "__main__":

@@ -316,17 +316,9 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    bench.commit()
     given = arguments()
-    try:
-        found = measure(given.folder, given.limit)
-    except KeyboardInterrupt:
-        print("interrupted: nothing written", file=sys.stderr)
-        return 130
-    if given.json:
-        bench.write_json(given.json, found)
-    print(report(found))
-    return 0
+    found = bench.published(lambda: measure(given.folder, given.limit), given.json, report)
+    return 130 if found is None else 0
 
 
 if __name__ == "__main__":

@@ -169,18 +169,10 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    bench.commit()
     given = arguments()
     whole = bench.read_set(given.folder)
-    try:
-        found = measure(whole.sampled(given.limit) if given.limit else whole)
-    except KeyboardInterrupt:
-        print("interrupted: nothing written", file=sys.stderr)
-        return 130
-    if given.json:
-        bench.write_json(given.json, found)
-    print(report(found))
-    return 0
+    data = whole.sampled(given.limit) if given.limit else whole
+    return 130 if bench.published(lambda: measure(data), given.json, report) is None else 0
 
 
 if __name__ == "__main__":

@@ -147,7 +147,6 @@ def report(found: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    bench.commit()
     parser = argparse.ArgumentParser(prog="python benchmarks/passage.py", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="with answers in its queries.jsonl")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result here")
@@ -157,11 +156,8 @@ def main() -> int:
         parser.error(f"{given.folder} has not all of {', '.join(bench.FILES)}")
     if not any(row.get("answers") for row in bench.json_lines(given.folder / "queries.jsonl")):
         parser.error(f"the queries of {given.folder} carry no answers")
-    found = measure(given.folder, given.limit)
-    if given.json:
-        bench.write_json(given.json, found)
-    print(report(found))
-    return 0
+    found = bench.published(lambda: measure(given.folder, given.limit), given.json, report)
+    return 130 if found is None else 0
 
 
 if __name__ == "__main__":

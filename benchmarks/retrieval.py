@@ -358,20 +358,17 @@ def report(found: Mapping[str, Any]) -> str:
 
 def main() -> int:
     """0, or 1 when a peer's vectors alone do not reach what the same vectors reach here, 130 on Ctrl-C."""
-    bench.commit()
     given = bench.arguments("retrieval", __doc__, (*OWN, *PEERS))
-    asks_peers = not set(PEERS).isdisjoint(given.systems)
-    try:
-        if asks_peers:
+
+    def run() -> bench.Tree:
+        if not set(PEERS).isdisjoint(given.systems):
             make_peers_environment()
             given.systems.append("dense")  # what a peer's own vectors are held against
-        found = measure(given.folder, given.systems, given.limit)
-    except KeyboardInterrupt:
-        print("interrupted: nothing written", file=sys.stderr)
+        return measure(given.folder, given.systems, given.limit)
+
+    found = bench.published(run, given.json, report)
+    if found is None:
         return 130
-    if given.json:
-        bench.write_json(given.json, found)
-    print(report(found))
     return int(any(abs(one.get("dense_gap", 0.0)) > DENSE_GAP for one in found["systems"].values()))
 
 

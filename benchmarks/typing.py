@@ -147,16 +147,8 @@ def versus(shares: Mapping[str, Mapping[str, float]], data: LabelledSet) -> dict
     }
 
 
-def main() -> int:
-    bench.commit()
-    given = bench.arguments("typing", __doc__, OWN, LIMIT)
-    try:
-        found = measure(bench.read_set(given.folder).sampled(given.limit), given.systems)
-    except KeyboardInterrupt:
-        print("interrupted: nothing written", file=sys.stderr)
-        return 130
-    if given.json:
-        bench.write_json(given.json, found)
+def report(found: bench.Tree) -> str:
+    """The table of a result."""
     rows = []
     for name, values in found["systems"].items():
         told = found["versus"].get(name)
@@ -164,8 +156,13 @@ def main() -> int:
             f"{told['verdict']} {told['found_early']:+.4f} ({told['low']:+.4f} … {told['high']:+.4f})" if told else ""
         )
         rows.append([name, *(f"{value:.4f}" for value in values.values()), ahead])
-    print(bench.table(["system", "found_early", "mean_typed", "median_typed", "firstcall is"], rows))
-    return 0
+    return bench.table(["system", "found_early", "mean_typed", "median_typed", "firstcall is"], rows)
+
+
+def main() -> int:
+    given = bench.arguments("typing", __doc__, OWN, LIMIT)
+    data = bench.read_set(given.folder).sampled(given.limit)
+    return 130 if bench.published(lambda: measure(data, given.systems), given.json, report) is None else 0
 
 
 if __name__ == "__main__":
