@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from kb.config import settings
 from kb.db import Database
+from kb.doors.wiring import Desk
+from tests.on_call import base_of, desk_of
 from tests.small_base import SmallBase
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceEncoder
+
+
+class ByFile(LoadScopeScheduling):
+    """A file's tests go to one worker, and all that drive Chromium to the same one, for they share an app."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByFile(config, log)
 
 
 @pytest.fixture
@@ -29,6 +44,20 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def call_base(tmp_path_factory: pytest.TempPathFactory) -> SmallBase:
+    """The small bilingual base of `tests.on_call`, built once; nobody writes to it."""
+    return base_of(tmp_path_factory.mktemp("on-call"))
+
+
+@pytest.fixture
+def call_desk(call_base: SmallBase, tmp_path: Path) -> Iterator[Desk]:
+    """A desk of that base with an empty database, `firstcall.sqlite` in `tmp_path`."""
+    desk = desk_of(call_base, tmp_path / "firstcall.sqlite")
+    yield desk
+    desk.database.close()
 
 
 @pytest.fixture(scope="session")
