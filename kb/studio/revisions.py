@@ -23,7 +23,8 @@ from kb.people.users import User
 from kb.studio.life import may_read
 
 CAUSES = ("studio", "disk", "restore", "import", "bulk", "move")
-GIT_SECONDS = 5
+GIT_SECONDS = 30
+COMMIT = "\x01"  # before each commit in what git prints
 DISK = "disk"  # who made a change that git tells nothing about
 
 
@@ -106,19 +107,27 @@ def behind(connection: sa.Connection, there: Mapping[str, tuple[str, str]]) -> t
     return changed, [id for id, (sha256, _) in known.items() if sha256 and id not in there]
 
 
-def git_author(folder: Path, path: str) -> str:
-    """Who committed a file last, `DISK` where git does not know or the file differs from what was committed."""
+def git_authors(folder: Path) -> dict[str, str]:
+    """Path under `folder` → who committed that file last, for the files that are as they were committed.
+
+    Empty where git, or a repository, is not there.
+    """
     try:
-        dirty = _git(folder, "status", "--porcelain", "--", path)
-        author = _git(folder, "log", "-1", "--format=%an", "--", path)
+        changed = set(_git(folder, "diff", "--name-only", "-z", "--relative", "HEAD").split("\0"))
+        commits = _git(folder, "log", "--relative", "--no-renames", "--name-only", "-z", f"--format={COMMIT}%an")
     except (OSError, subprocess.SubprocessError):
-        return DISK
-    return DISK if dirty or not author else author
+        return {}
+    authors: dict[str, str] = {}
+    for commit in commits.split(COMMIT)[1:]:  # the newest first
+        author, *paths = commit.split("\0")
+        for path in paths:
+            authors.setdefault(path.lstrip("\n"), author)
+    return {path: author for path, author in authors.items() if path and path not in changed}
 
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=True, text=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=True, text=True).stdout
 
 
 def stamps(connection: sa.Connection) -> dict[str, tuple[datetime, str]]:

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from kb import tables
 from kb.calls import bulletins, call, experts
 from kb.calls.journal import Event
+from kb.config import Settings
 from kb.db import Connection, Database
-from kb.doors import floor, wiring
+from kb.doors import floor
 from kb.doors.floor import MIDDLE_QUESTIONS, Floor, FloorKeeper, middle_of
-from kb.doors.wiring import Desk
+from kb.doors.wiring import Desk, upkeep
 from kb.errors import StoreError
 from kb.gaps import gap
 from kb.gaps.gap import Report
@@ -331,9 +332,9 @@ def test_a_long_look_is_followed_by_a_rest_however_much_is_written(
 @pytest.fixture
 def running(base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A desk with its background work going on."""
-    monkeypatch.setattr(wiring, "load_encoder", lambda settings: base.encoder)
-    monkeypatch.setattr(wiring.gc, "freeze", lambda: None)  # the test process goes on
-    settings = wiring.Settings(articles=base.folder, home=base.home, database_url=f"sqlite:///{tmp_path}/live.sqlite")
+    monkeypatch.setattr(upkeep, "load_encoder", lambda settings: base.encoder)
+    monkeypatch.setattr(upkeep.gc, "freeze", lambda: None)  # the test process goes on
+    settings = Settings(articles=base.folder, home=base.home, database_url=f"sqlite:///{tmp_path}/live.sqlite")
     one = Desk(settings)
     one.start()
     yield one

@@ -11,8 +11,8 @@ import pytest
 
 from kb.config import Settings
 from kb.content.articles import parse
-from kb.doors import studio, wiring
-from kb.doors.wiring import Desk
+from kb.doors import studio
+from kb.doors.wiring import Desk, upkeep
 from kb.errors import NotAllowedError, NotFoundError, StoreError
 from kb.people import audit
 from kb.people.users import OPERATOR, Role, User
@@ -39,8 +39,8 @@ def base(tmp_path: Path) -> SmallBase:
 
 @pytest.fixture
 def desk(base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr(wiring, "load_encoder", lambda settings: HashEncoder())
-    monkeypatch.setattr(wiring.gc, "freeze", lambda: None)  # the test process goes on
+    monkeypatch.setattr(upkeep, "load_encoder", lambda settings: HashEncoder())
+    monkeypatch.setattr(upkeep.gc, "freeze", lambda: None)  # the test process goes on
     url = f"sqlite:///{tmp_path}/firstcall.sqlite"
     one = Desk(Settings(articles=base.folder, home=tmp_path, database_url=url), encoder=HashEncoder())
     one.open()

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from kb.calls import call as calls
-from kb.doors import wiring
-from kb.doors.wiring import Desk
+from kb.doors.wiring import Desk, upkeep
 from kb.finding import learning
 from kb.people.users import SAMPLES, User
 from tests.on_call import base_of, client, desk_of, told
@@ -25,8 +24,8 @@ WITHIN = 2.0
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     base = base_of(tmp_path / "home")
-    monkeypatch.setattr(wiring, "load_encoder", lambda settings: base.encoder)
-    monkeypatch.setattr(wiring.gc, "freeze", lambda: None)  # the test process goes on
+    monkeypatch.setattr(upkeep, "load_encoder", lambda settings: base.encoder)
+    monkeypatch.setattr(upkeep.gc, "freeze", lambda: None)  # the test process goes on
     one = desk_of(base, tmp_path / "kb.sqlite")
     one.start()
     assert within(20, lambda: one.encoder_state == "ready" and one.teacher.looked)

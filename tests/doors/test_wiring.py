@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from indexer import generation
 from kb.config import ROOT, Settings
 from kb.doors import wiring
+from kb.doors.wiring import upkeep
 from kb.errors import SettingError
 from kb.people import audit
 from kb.people.users import OPERATOR
@@ -25,8 +27,8 @@ KETTLE = "---\nid: kettle-en\ntitle: Descaling the kettle\nlang: en\nstate: {sta
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wiring.Desk]:
     shutil.copytree(ROOT / "articles" / "products", tmp_path / "articles" / "products")
-    monkeypatch.setattr(wiring, "load_encoder", lambda settings: HashEncoder())
-    monkeypatch.setattr(wiring.gc, "freeze", lambda: None)  # the test process goes on
+    monkeypatch.setattr(upkeep, "load_encoder", lambda settings: HashEncoder())
+    monkeypatch.setattr(upkeep.gc, "freeze", lambda: None)  # the test process goes on
     one = wiring.Desk(Settings(articles=tmp_path / "articles", home=tmp_path / "home"))
     one.start()
     yield one
@@ -91,7 +93,7 @@ def test_a_model_that_does_not_load_leaves_the_words(tmp_path: Path, monkeypatch
     def broken(settings: Settings) -> HashEncoder:
         raise SettingError("model_unusable", model="nowhere", problem="no such folder")
 
-    monkeypatch.setattr(wiring, "load_encoder", broken)
+    monkeypatch.setattr(upkeep, "load_encoder", broken)
     desk = wiring.Desk(settings)
     desk.start()
     try:
@@ -109,10 +111,11 @@ def test_each_generation_that_begins_to_serve_is_one_entry_of_the_audit_log(call
         with call_desk.database.read() as connection:
             return [one.about for one in audit.entries(connection, OPERATOR) if one.act == "publish"]
 
+    keeper = upkeep.Upkeep(call_desk)
     for name in ("g1", "g1", "g2", "g1", ""):
-        call_desk._note_published(name)
+        keeper._note_published(name, datetime.now(UTC))
     assert published() == ["g1", "g2", "g1"]
     again = wiring.Desk(call_desk.settings)  # the next process serves the same one
-    again._note_published("g1")
+    upkeep.Upkeep(again)._note_published("g1", datetime.now(UTC))
     again.database.close()
     assert published() == ["g1", "g2", "g1"]

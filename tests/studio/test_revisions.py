@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from kb.db import Connection, Database
 from kb.errors import NotFoundError
 from kb.people.users import Role, User
 from kb.studio import revisions
-from kb.studio.revisions import DISK, diff, history, latest, of, record, record_removed, stamps
+from kb.studio.revisions import DISK, diff, git_authors, history, latest, of, record, record_removed, stamps
 from tests.people_on_the_floor import MINUTE, NOON
 
 EDITOR = User("ed", "Ed", Role.EDITOR)
@@ -89,3 +91,22 @@ def test_a_long_name_of_an_author_is_cut(connection: Connection) -> None:
     made = revisions.record(connection, article("One."), NOON + timedelta(days=1), "x" * 900, "disk")
     assert made is not None
     assert len(made.by) == 200
+
+
+def test_git_tells_who_committed_each_file_last_but_not_of_one_that_was_changed_since(tmp_path: Path) -> None:
+    def commit(author: str, **files: str) -> None:
+        for name, content in files.items():
+            path = tmp_path / "articles" / f"{name}.md"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+        subprocess.run(["git", "-C", tmp_path, "add", "-A"], check=True)
+        who = ["-c", f"user.name={author}", "-c", "user.email=one@lark"]
+        subprocess.run(["git", "-C", tmp_path, *who, "commit", "-qm", "two\n\nlines"], check=True)
+
+    assert git_authors(tmp_path) == {}
+    subprocess.run(["git", "-C", tmp_path, "init", "-q"], check=True)
+    commit("Li Na", one="1", 二="2", three="3")
+    commit("王敏", one="1a", four="4")
+    (tmp_path / "articles" / "three.md").write_text("changed")
+    (tmp_path / "articles" / "new.md").write_text("nobody's yet")
+    assert git_authors(tmp_path / "articles") == {"one.md": "王敏", "二.md": "Li Na", "four.md": "王敏"}
