@@ -17,8 +17,9 @@ run: index
 index: setup
 	$(BIN)/python -m indexer build --if-missing
 
+# Two at a time: the flows in Chromium, which mostly wait, and the rest
 test: setup-dev browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 # XSS_LIST=path adds a list of strings, one a line
 security: setup-dev browser $(TOOLS)/.ready

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from kb import tables
 from kb.config import PACKAGED_MODEL
@@ -178,10 +178,15 @@ def focused(page: Page) -> str:
     return str(page.evaluate(FOCUS))
 
 
+def settled(page: Page) -> None:
+    """Wait until Streamlit has drawn all it was asked to."""
+    page.locator('[data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+
+
 def answered(page: Page, question: str) -> None:
     """Wait until the list shows the answer to exactly this question."""
-    page.locator(f'#list[data-q="{question}"]').wait_for(state="attached", timeout=10_000)
-    page.locator("#verdict:not([hidden])").wait_for(timeout=10_000)
+    expect(page.locator("#list")).to_have_attribute("data-q", question, timeout=30_000)  # fails with what was asked
+    page.locator("#verdict:not([hidden])").wait_for(timeout=30_000)
 
 
 def articles_shown(page: Page) -> list[str]:

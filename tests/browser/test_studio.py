@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.browser.conftest import App, answered, focused, opened, sign_in, wait
 
 pytestmark = pytest.mark.browser
 
+UNKNOWN = re.compile("There is no such article|没有这篇文章")
 NUMBERS = itertools.count()  # an article for each test: drafts outlive their files
 
 ARTICLE = """---
@@ -62,15 +64,16 @@ def kept(page: Page) -> None:
 
 
 def edit(context: BrowserContext, app: App, id: str) -> Page:
-    """The editor on an article that the app knows of."""
+    """The editor on an article, as soon as the app knows of it."""
     page = context.new_page()
+    unknown = page.get_by_text(UNKNOWN)
 
     def there() -> bool:
         page.goto(f"{app.url}/edit?id={id}")
-        page.locator("#source, [data-testid=stAlert]").first.wait_for(timeout=20_000)
-        return page.locator("#source").count() == 1
+        page.locator("#source").or_(unknown).first.wait_for(timeout=60_000)
+        return not unknown.is_visible()
 
-    wait_for(there, 30, f"{id} is open")
+    wait_for(there, 90, f"{id} is open")
     return page
 
 
@@ -145,6 +148,7 @@ def test_what_the_server_never_heard_is_kept_by_the_browser(editor: BrowserConte
     again = edit(editor, app, written.stem)
     wait_for(lambda: source(again).endswith("Written on the train"), 15, "the text came back")
     kept(again)
+    assert source(again) == written.read_text() + "Written on the train"
 
 
 def test_a_save_over_another_one_shows_both_and_merges(editor: BrowserContext, app: App, written: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from kb.tables import audit_head, audit_unsealed
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 WANG = User("wang.min", "王敏", Role.AGENT)
 PASSWORD = "quiet harbour 7"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def written(database: Database, count: int = 5) -> list[str]:
@@ -149,22 +151,23 @@ def test_only_an_admin_reads_it(database: Database, role: Role) -> None:
                 read(connection, User("x", "X", role))
 
 
-def _append_many(url: str, name: str) -> None:
-    database = Database(url)
-    for number in range(20):
-        with database.write() as connection:
-            audit.append(connection, name, "edit", NOON, str(number))
-    database.close()
+APPENDS = """
+import sys
+from datetime import UTC, datetime
+from kb.db import Database
+from kb.people import audit
+database = Database(sys.argv[1])
+for number in range(20):
+    with database.write() as connection:
+        audit.append(connection, sys.argv[2], "edit", datetime(2026, 11, 21, 12, tzinfo=UTC), str(number))
+"""
 
 
 def test_three_programs_at_once_make_one_chain(database: Database, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/firstcall.sqlite"
-    programs = [multiprocessing.get_context("spawn").Process(target=_append_many, args=(url, n)) for n in "abc"]
-    for one in programs:
-        one.start()
-    for one in programs:
-        one.join(60)
-    assert [one.exitcode for one in programs] == [0, 0, 0]
+    command = [sys.executable, "-c", APPENDS, url]
+    programs = [subprocess.Popen([*command, name], cwd=ROOT, stderr=subprocess.PIPE, text=True) for name in "abc"]
+    assert [one.communicate(timeout=120)[1] for one in programs] == ["", "", ""]
     assert (checked(database).count, checked(database).trouble) == (60, None)
 
 
