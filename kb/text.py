@@ -229,13 +229,22 @@ def terms(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class QueryTerms:
-    """A question's terms: `words` are matched whole; `prefix` ('' = none) is the word being typed."""
+    """A question's terms: `words` are matched whole; `prefix` ('' = none) is the word being typed.
+
+    alike: phrases that may also be said otherwise, each as its own terms (of `words`), then those of each other way
+    """
 
     words: tuple[str, ...]
     prefix: str
+    alike: tuple[tuple[tuple[str, ...], ...], ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All whole terms, those of the other ways too, each once."""
+        return tuple(dict.fromkeys([*self.words, *(term for ways in self.alike for way in ways for term in way)]))
 
     def __bool__(self) -> bool:
-        return bool(self.words or self.prefix)
+        return bool(self.words or self.prefix or self.alike)
 
 
 def query_terms(question: str) -> QueryTerms:

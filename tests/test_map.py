@@ -52,6 +52,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.studio.media",
         "kb.studio.transfer",
     ),
+    "tuning": ("kb.tuning.phrases", "kb.tuning.synonyms", "kb.tuning.pins", "kb.tuning.files"),
     "finding": (
         "kb.finding.filters",
         "kb.finding.chunks",
@@ -121,7 +122,13 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.payload",
         "kb.doors.answer",
     ),
-    "mending": ("kb.doors.studio", "kb.doors.foresight", "kb.doors.mending", "kb.doors.transfer"),
+    "mending": (
+        "kb.doors.studio",
+        "kb.doors.foresight",
+        "kb.doors.tuning",
+        "kb.doors.mending",
+        "kb.doors.transfer",
+    ),
     "commands": (
         "kb.doors.index_cli",
         "kb.doors.user_cli",
@@ -242,6 +249,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     ),
     "streamlit": ("kb.doors.ui", "app"),
     "tantivy": ("indexer.engine",),
+    "tomlkit": ("kb.tuning",),
     "tokenizers": ("indexer.packaged",),
     "torch": ("indexer.encoder", "indexer.packaged", "indexer.learnt"),
     "transformers": ("indexer.encoder", "indexer.packaged"),

@@ -14,6 +14,7 @@ from kb.finding.chunks import asks_by_title
 
 ASKS_BOOST = 1.0  # words of title and questions count once more than words of the body
 PREFIX_BOOST = 0.5
+ALIKE_BOOST = 0.8  # of what a phrase may also be called, beside the phrase itself
 PREFIX_TERMS = 24
 WRITER_HEAP = 32_000_000
 
@@ -88,7 +89,9 @@ class Words:
 
     def _query(self, terms: text.QueryTerms) -> tantivy.Query:
         should = tantivy.Occur.Should
-        parts = [(should, self._either(word)) for word in terms.words]
+        said_otherwise = {term for ways in terms.alike for term in ways[0]}
+        parts = [(should, self._either(word)) for word in terms.words if word not in said_otherwise]
+        parts += [(should, self._alike(own, others)) for own, *others in terms.alike]
         if terms.prefix:
             grown = [t for t, _ in self._searcher.terms_with_prefix("text", terms.prefix, limit=PREFIX_TERMS)]
             growing = [self._either(term) for term in grown if term not in terms.words]
@@ -96,6 +99,14 @@ class Words:
                 best = tantivy.Query.disjunction_max_query(growing)
                 parts.append((should, tantivy.Query.boost_query(best, PREFIX_BOOST)))
         return tantivy.Query.boolean_query(parts)
+
+    def _alike(self, own: Sequence[str], others: Sequence[Sequence[str]]) -> tantivy.Query:
+        """A phrase by its own words, or by the whole of another way to say it, whichever counts more."""
+        ways = [tantivy.Query.boost_query(self._all(other, tantivy.Occur.Must), ALIKE_BOOST) for other in others]
+        return tantivy.Query.disjunction_max_query([self._all(own, tantivy.Occur.Should), *ways])
+
+    def _all(self, terms: Sequence[str], occur: tantivy.Occur) -> tantivy.Query:
+        return tantivy.Query.boolean_query([(occur, self._either(term)) for term in terms])
 
     def _either(self, term: str) -> tantivy.Query:
         asks = tantivy.Query.term_query(self._schema, "asks", term, "freq")

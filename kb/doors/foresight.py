@@ -108,6 +108,7 @@ def _found(
         index=index,
         encoder=None,
         catalogue=served.catalogue,
+        synonyms=served.synonyms,
         vector=vector,
         tokens=tokens,
         limit=DEEP,

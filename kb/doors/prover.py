@@ -29,6 +29,7 @@ from kb.gaps.gap import Gap
 from kb.gaps.replay import Proof
 from kb.people.scope import Scope
 from kb.people.users import OPERATOR, User
+from kb.tuning.synonyms import NONE, Synonyms
 
 log = logging.getLogger("firstcall")
 
@@ -45,6 +46,7 @@ class Asker:
     encoder: Encoder
     catalogue: Catalogue
     today: date
+    synonyms: Synonyms = NONE
     vectors: dict[str, Vector] = field(default_factory=dict)  # of questions, by text
     tokens: dict[str, Tokens] = field(default_factory=dict)
     middle: Vector | None = None
@@ -54,6 +56,11 @@ class Asker:
         articles = [self.engine.article(id) for id in self.engine.ids]
         teams = frozenset(team for one in articles for team in one.teams)
         self.base = Base(frozenset(one.lang for one in articles), teams, self.today)
+
+    @property
+    def generation(self) -> str:
+        """What was asked: the generation, and with which synonyms where there are any."""
+        return self.engine.generation + (f"~{self.synonyms.key}" if self.synonyms.groups else "")
 
     def find(self, question: str, scope: Scope) -> Found:
         """What a search finds, as it would for anybody with this scope."""
@@ -94,6 +101,7 @@ class Asker:
             index=index,
             encoder=self.encoder,
             catalogue=self.catalogue,
+            synonyms=self.synonyms,
             limit=DEEP,
             vector=vector,
             tokens=self.tokens[asked],
@@ -134,13 +142,16 @@ class Prover:
         self._touched.wait(LOOK_SECONDS)
         self._touched.clear()
 
-    def asker(self, engine: Engine, encoder: Encoder, catalogue: Catalogue, today: date) -> Asker:
+    def asker(
+        self, engine: Engine, encoder: Encoder, catalogue: Catalogue, today: date, synonyms: Synonyms = NONE
+    ) -> Asker:
         """An asker of this generation; what it knows of questions is the one's before."""
         with self._lock:
             before = self._asker
-            if before and (before.engine, before.encoder, before.today) == (engine, encoder, today):
+            now = (engine, encoder, today, synonyms)
+            if before and (before.engine, before.encoder, before.today, before.synonyms) == now:
                 return before
-            new = Asker(engine, encoder, catalogue, today)
+            new = Asker(engine, encoder, catalogue, today, synonyms)
             if before and before.encoder is encoder and len(before.vectors) < KEPT_MOST:
                 new.vectors, new.tokens, new.middle = before.vectors, before.tokens, before.middle
             self._asker = new
@@ -167,7 +178,7 @@ class Prover:
 
 def _is_done(connection: Connection, one: Gap, asker: Asker) -> bool:
     last = replay.last(connection, OPERATOR, one.id)
-    return last is not None and (last.generation, last.article) == (asker.engine.generation, one.article)
+    return last is not None and (last.generation, last.article) == (asker.generation, one.article)
 
 
 def prove(database: Database, asker: Asker, by: User, one: Gap, at: datetime) -> Proof:
@@ -176,4 +187,4 @@ def prove(database: Database, asker: Asker, by: User, one: Gap, at: datetime) ->
         asked = diagnosis.askings(connection, by, one.id, asker.catalogue)
     there = one.article in asker.engine.ids
     found = asker.engine.article(one.article) if there else None
-    return replay.proof(one.id, one.article, found, asked, asker.rank, asker.engine.generation, at)
+    return replay.proof(one.id, one.article, found, asked, asker.rank, asker.generation, at)

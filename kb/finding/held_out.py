@@ -123,7 +123,7 @@ class HeldOut:
         touched = {one.article for one in found} & self._touched()
         if not touched:
             return found
-        by_word = {word: self._scores(word, scope, k) for word in terms.words}
+        by_word = {word: self._scores(word, scope, k) for word in terms.every}
         kept = [
             Ranked(one.article, one.chunk, one.score * self._share(one.article, by_word))
             if one.article in touched

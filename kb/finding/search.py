@@ -24,6 +24,7 @@ from kb.finding.passage import Near, Passage, choose
 from kb.finding.spelling import Lexicon, heard
 from kb.finding.verdict import Calibration, Signals, Verdict, judge, signals
 from kb.people.scope import Scope, may_see
+from kb.tuning.synonyms import NONE, Synonyms
 
 Vector = NDArray[np.float32]
 Tokens = NDArray[Any]  # of a text: rows of a question's, packed ones of a passage (indexer.encoder.tokens)
@@ -201,6 +202,7 @@ def search(
     index: Index,
     encoder: Encoder | None,
     catalogue: Catalogue,
+    synonyms: Synonyms = NONE,
     prefer_lang: str = "",
     limit: int = 10,
     vector: Vector | None = None,
@@ -224,7 +226,7 @@ def search(
     if encoder and vector is None:
         rows, (tokens,) = encoder.with_tokens([asked], query=True)
         vector = rows[0]
-    found = scored(asked, vector, tokens, scope, index, weights)
+    found = scored(asked, vector, tokens, scope, index, weights, synonyms.terms(asked, typed))
     fused, lists = found.scores, found.lists
     taught = index.learnt(asked, vector, scope, fused)
     if taught:
@@ -290,9 +292,10 @@ def scored(
     scope: Scope,
     index: Index,
     weights: Mapping[str, float] = WEIGHTS,
+    terms: text.QueryTerms | None = None,
 ) -> Scored:
-    """The lists fused, and the first of them put in order by late interaction."""
-    lists = lists_of(asked, vector, scope, index)
+    """The lists fused, and the first of them put in order by late interaction. `terms` as for `lists_of`."""
+    lists = lists_of(asked, vector, scope, index, terms)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
     late_weight = weights.get("late", 0.0)
     if tokens is None or not late_weight:
@@ -303,9 +306,14 @@ def scored(
     return Scored(reranked(fused, lists["late"], late_weight), lists, near)
 
 
-def lists_of(asked: str, vector: Vector | None, scope: Scope, index: Index) -> dict[str, dict[str, Place]]:
-    """The lists a search fuses, by article: `lexical` and, with a vector, `answers` and `asks`."""
-    lists = {"lexical": by_article(index.lexical(text.query_terms(asked), scope, DEPTH))}
+def lists_of(
+    asked: str, vector: Vector | None, scope: Scope, index: Index, terms: text.QueryTerms | None = None
+) -> dict[str, dict[str, Place]]:
+    """The lists a search fuses, by article: `lexical` and, with a vector, `answers` and `asks`.
+
+    terms: the question's, with synonyms; None = its own alone
+    """
+    lists = {"lexical": by_article(index.lexical(terms or text.query_terms(asked), scope, DEPTH))}
     if vector is not None:
         for name, kinds in (("answers", ANSWERS), ("asks", ASKS)):
             lists[name] = by_article(index.dense(vector, scope, CHUNK_DEPTH, kinds, DEPTH))

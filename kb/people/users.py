@@ -42,6 +42,7 @@ class Action(StrEnum):
     EDIT_ARTICLE = "edit_article"  # one that agents see, labelled not validated; take one out of use
     PUBLISH_ARTICLE = "publish_article"  # a validated one, and what customers are told word for word
     TEACH = "teach"  # nod to a learnt question, or revoke it
+    TUNE_SEARCH = "tune_search"  # say which words mean the same, and what is pinned to a question
     READ_GAPS = "read_gaps"  # what was asked and not found, and what it costs
     SORT_GAPS = "sort_gaps"  # triage, merge, split, close, reopen, refer to a department
     ASSIGN_GAP = "assign_gap"  # give it to somebody, with a date
@@ -98,6 +99,7 @@ _AGENT = {
 }
 _EDITOR = _AGENT | {
     Action.TEACH: Reach.ALL,
+    Action.TUNE_SEARCH: Reach.ALL,
     Action.EDIT_ARTICLE: Reach.ALL,
     Action.PUBLISH_ARTICLE: Reach.ALL,
     Action.ANSWER_FLAG: Reach.ALL,

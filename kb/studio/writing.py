@@ -68,7 +68,7 @@ def save(folder: Path, path: str, source: str, base: str, by: User) -> Saved:
     """
     new = parse(source, path)
     place = _place(folder, path)
-    with _only_writer(folder):
+    with only_writer(folder):
         raw = place.read_bytes() if place.exists() else b""
         old = _readable(place, folder) if raw else None
         if (fingerprint(raw) if raw else "") not in (base, new.version):
@@ -89,7 +89,7 @@ def rename(folder: Path, old: str, new: str, by: User) -> Article:
         raise NotFoundError("article_not_found")
     check_change(by, article, parse(article.source, new))
     target = _place(folder, new)
-    with _only_writer(folder):
+    with only_writer(folder):
         if target.exists():
             raise RequestError("article_there", file=new)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,8 @@ def _check_new(folder: Path, new: Article) -> None:
 
 
 @contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path) -> Iterator[None]:
+    """Nobody else writes to the articles folder meanwhile, in no process of ours."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

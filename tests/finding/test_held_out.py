@@ -128,6 +128,14 @@ def test_words_left_out_earn_nothing_and_the_others_what_they_did(
     assert index.lexical(invoice, ALL, 9) == engine.lexical(invoice, ALL, 9)
 
 
+def test_an_article_that_only_a_synonym_found_is_left_where_its_body_says_it(engine: Engine) -> None:
+    index = held(engine, ASKED)
+    body, asked = (text.QueryTerms((), "", (((), way),)) for way in (("订单", "单页"), ("泡水",)))
+    assert _scores(index.lexical(body, ALL, 9)) == _scores(engine.lexical(body, ALL, 9)) != []
+    assert engine.lexical(asked, ALL, 9)
+    assert index.lexical(asked, ALL, 9) == []
+
+
 def test_a_code_that_only_the_question_had_names_nothing(engine: Engine) -> None:
     assert [one.article for one in engine.named("e4", ALL)] == ["pasted-en"]
     out = frozenset({"pasted-en#2"})

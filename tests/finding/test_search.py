@@ -33,6 +33,7 @@ from kb.finding.search import (
 from kb.finding.verdict import SIGNALS, Curve, Verdict
 from kb.i18n import explain
 from kb.people.scope import Scope
+from kb.tuning.synonyms import Synonyms
 from tests.fake_encoder import HashEncoder
 from tests.small_base import ALL, TODAY, SmallBase, scope
 
@@ -237,6 +238,34 @@ def test_hits_are_the_fused_lists_of_the_index(index: Engine, question: str) -> 
         assert hit.passage.chunk in {chunk.id for chunk, _ in index.chunks(hit.article.id)}
         assert (hit.named, hit.twin) == (False, "")
     assert (found.query, found.generation, found.complete) == (question, index.generation, True)
+
+
+def by_words(hits: Hits) -> list[str]:
+    """What the lexical list found, best first."""
+    found = {hit.why["lexical"].rank: hit.article.id for hit in hits.hits if "lexical" in hit.why}
+    return [found[rank] for rank in sorted(found)]
+
+
+@pytest.mark.parametrize(
+    ("question", "group", "article"),
+    [
+        ("modem thing blinks", ("modem thing", "红灯", "red light"), "router-red-light-en"),
+        ("黑盒子怎么了", ("黑盒子", "路由器"), "router-red-light-zh"),
+        ("cashback missing", ("退款", "cashback"), "refund-times-zh"),
+    ],
+)
+def test_a_synonym_brings_what_the_word_does_not(
+    index: Engine, question: str, group: tuple[str, ...], article: str
+) -> None:
+    before, after = (ask(index, question, fold_twins=False, synonyms=Synonyms(some)) for some in ((), (group,)))
+    assert article in by_words(after)[:2]
+    assert article not in by_words(before)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_synonyms_of_other_words_change_nothing(index: Engine, question: str) -> None:
+    other = Synonyms((("押金", "deposit"), ("发票", "invoice")))
+    assert ask(index, question, synonyms=other) == ask(index, question)
 
 
 def test_late_interaction_is_the_mean_of_the_best_ask_and_the_best_answer(index: Engine) -> None:

@@ -386,6 +386,22 @@ def test_the_word_being_typed_counts_half_of_what_it_may_become(built: Built, qu
     assert wanted
 
 
+def test_a_phrase_counts_as_itself_or_as_the_whole_of_another_way_to_say_it(built: Built) -> None:
+    refund, own, money = ("退款", "退", "款"), ("没有",), ("money",)
+    query = text.QueryTerms(("没有", "网"), "", ((own, refund, money, ("no", "absent")),))
+
+    def score(article: Article) -> float:
+        word = functools.partial(built.bm25.word, article)
+        whole = [sum(map(word, way)) for way in (refund, money) if all(map(word, way))]
+        return word("网") + max(word("没有"), *(0.8 * one for one in whole), 0.0)
+
+    wanted = {one.id: score(one) for one in built.seen(ALL) if score(one) > 0}
+    found = built.index.lexical(query, ALL, 100)
+    assert {item.article: item.score for item in found} == pytest.approx(wanted, rel=1e-5)
+    plain = {item.article for item in built.index.lexical(text.QueryTerms(("没有", "网"), ""), ALL, 100)}
+    assert plain < set(wanted)
+
+
 def test_articles_that_score_the_same_come_in_the_order_of_their_ids(built: Built) -> None:
     found = built.index.lexical(words_of("same"), ALL, 10)
     assert [item.article for item in found] == ["same-a", "same-b", "same-c"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -36,6 +36,8 @@ from kb.people import oidc, users
 from kb.people.oidc import Issuer
 from kb.people.scope import may_see
 from kb.people.users import User
+from kb.tuning import synonyms
+from kb.tuning.synonyms import Synonyms
 
 __all__ = [
     "Desk",
@@ -123,10 +125,26 @@ class Desk:
                 site.load(self.settings.articles),
                 glossary.load(self.settings.articles),
                 frozenset(engine.article(id).lang for id in engine.ids),
+                self._synonyms(),
             )
             self.floor.touched()
             self.prover.touched()
             return self._served
+
+    def reread(self) -> None:
+        """Read again what tunes the search, when a file of it was written here."""
+        with self._opening:
+            if self._served:
+                self._served = replace(self._served, synonyms=self._synonyms())
+        self.prover.touched()
+
+    def _synonyms(self) -> Synonyms:
+        """The synonyms as their file says them; where it is broken, those that were: it is no reason not to answer."""
+        try:
+            return synonyms.load(self.settings.articles)
+        except KBError as error:
+            self.trouble = error
+            return self._served.synonyms if self._served else synonyms.NONE
 
     @property
     def served(self) -> Served | None:
@@ -176,7 +194,8 @@ class Desk:
         served = self._served or self.open()
         code = self.product(product)
         scope = scope_of(served, by, at or datetime.now(UTC), lang, code)
-        options = {"catalogue": served.catalogue, "prefer_lang": prefer_lang, "limit": limit, "vector": vector}
+        options = {"catalogue": served.catalogue, "synonyms": served.synonyms}
+        options |= {"prefer_lang": prefer_lang, "limit": limit, "vector": vector}
         options |= {"tokens": tokens, "reranker": self.reranker if settled else None}
         encoder = self.encoder if self._fits(served) else None
         try:
@@ -253,10 +272,10 @@ class Desk:
         served = self._served or self.open()
         encoder = self.encoder if self._fits(served) else None
         scope = scope_of(served, by, datetime.now(UTC))
-        engine = served.opened.engine
+        engine, known = served.opened.engine, {"catalogue": served.catalogue, "synonyms": served.synonyms}
 
         def rank(index: Engine) -> int:
-            hits = search(one.question, scope, index=index, encoder=encoder, catalogue=served.catalogue).hits
+            hits = search(one.question, scope, index=index, encoder=encoder, **known).hits  # type: ignore[arg-type]
             return next((place for place, hit in enumerate(hits, 1) if one.article in (hit.article.id, hit.twin)), 0)
 
         return rank(engine), rank(engine.unlearnt(one.key))
@@ -275,7 +294,8 @@ class Desk:
         served, encoder = self._served, self.encoder
         if served is None or encoder is None or not self._fits(served):
             return None
-        return self.prover.asker(served.opened.engine, encoder, served.catalogue, served.site.today(at))
+        today = served.site.today(at)
+        return self.prover.asker(served.opened.engine, encoder, served.catalogue, today, served.synonyms)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from kb.doors.teacher import Teacher
 from kb.finding.search import Encoder, Reranker
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope
 from kb.people.users import User
+from kb.tuning.synonyms import Synonyms
 
 if TYPE_CHECKING:
     from indexer.build import Report
@@ -34,6 +35,7 @@ class Served:
     site: Site
     glossary: Glossary
     langs: frozenset[str]  # of all its articles
+    synonyms: Synonyms
 
 
 def load_encoder(settings: Settings) -> Encoder:

@@ -1,0 +1,132 @@
+"""What editors tell the search is in its file, in the audit log and in the next answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kb.config import Settings
+from kb.doors import tuning
+from kb.doors.wiring import Desk, upkeep
+from kb.errors import ArticleError, NotAllowedError, RequestError
+from kb.people import audit
+from kb.people.users import OPERATOR, Role, User
+from kb.studio.writing import StaleError
+from kb.tuning import files, synonyms
+from kb.tuning.synonyms import Synonyms
+from tests.fake_encoder import HashEncoder
+from tests.small_base import SmallBase
+from tests.waiting import within
+
+EDITOR, AGENT = User("ed", "Ed", Role.EDITOR), User("ann", "Ann", Role.AGENT)
+NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> SmallBase:
+    one = SmallBase(tmp_path)
+    one.write("kettle-en", "Descaling the kettle", say="Boil it once.", questions=["White flakes in my tea"])
+    one.write("kettle-zh", "水壶除垢", say="烧一次即可。", questions=["壶底有白色的垢"])
+    one.write("toaster-en", "Crumbs in the toaster", say="Empty the tray.", questions=["My toast smells burnt"])
+    one.build()
+    return one
+
+
+@pytest.fixture
+def desk(base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(upkeep, "load_encoder", lambda settings: HashEncoder())
+    monkeypatch.setattr(upkeep.gc, "freeze", lambda: None)  # the test process goes on
+    url = f"sqlite:///{tmp_path}/firstcall.sqlite"
+    one = Desk(Settings(articles=base.folder, home=tmp_path, database_url=url), encoder=HashEncoder())
+    one.open()
+    yield one
+    one.stop()
+    one.database.close()
+
+
+def by_words(desk: Desk, question: str) -> list[str]:
+    """Articles that the words of a question find, best first."""
+    found = {hit.why["lexical"].rank: hit.article.id for hit in desk.ask(question, AGENT).hits if "lexical" in hit.why}
+    return [found[rank] for rank in sorted(found)]
+
+
+# --- synonyms ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "question", "article"),
+    [
+        (["limescale", "flakes"], "there is limescale", "kettle-en"),
+        (["碱块", "白色的垢"], "碱块", "kettle-zh"),
+        (["碱块", "flakes"], "碱块", "kettle-en"),
+    ],
+)
+def test_words_that_mean_the_same_are_heard_by_the_next_question(
+    desk: Desk, base: SmallBase, words: list[str], question: str, article: str
+) -> None:
+    assert article not in by_words(desk, question)
+    assert tuning.add_synonyms(desk, EDITOR, words, NOW).groups == (tuple(words),)
+    assert by_words(desk, question)[0] == article
+    assert synonyms.load(base.folder).groups == (tuple(words),)
+
+
+def test_it_is_written_down_who_said_so_and_once(desk: Desk, base: SmallBase) -> None:
+    tuning.add_synonyms(desk, EDITOR, ["limescale", "flakes"], NOW)
+    written = (base.folder / synonyms.FILE).read_bytes()
+    tuning.add_synonyms(desk, EDITOR, ["flakes", "limescale"], NOW)
+    assert (base.folder / synonyms.FILE).read_bytes() == written
+    with desk.database.read() as connection:
+        told = [(one.by, one.act, one.about, json.loads(one.facts)) for one in audit.entries(connection, OPERATOR)]
+    assert told == [("ed", "edit", "_synonyms.toml", {"added": ["limescale、flakes"], "taken_out": []})]
+
+
+def test_who_may_not_tune_changes_nothing(desk: Desk, base: SmallBase) -> None:
+    for by in (AGENT, User("sue", "Sue", Role.SUPERVISOR)):
+        with pytest.raises(NotAllowedError):
+            tuning.add_synonyms(desk, by, ["limescale", "flakes"], NOW)
+    with pytest.raises(RequestError, match="synonyms_count"):
+        tuning.add_synonyms(desk, EDITOR, ["limescale"], NOW)
+    assert not (base.folder / synonyms.FILE).exists()
+    with desk.database.read() as connection:
+        assert audit.entries(connection, OPERATOR) == ()
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_overwritten(desk: Desk, base: SmallBase) -> None:
+    _, version = files.now(base.folder, synonyms.FILE)
+    tuning.add_synonyms(desk, EDITOR, ["limescale", "flakes"], NOW)
+    with pytest.raises(StaleError):
+        tuning.save_synonyms(desk, EDITOR, Synonyms((("toast", "bread"),)), version, NOW)
+    assert synonyms.load(base.folder).groups == (("limescale", "flakes"),)
+
+
+def test_a_file_that_is_broken_costs_its_words_and_no_answer(desk: Desk, base: SmallBase) -> None:
+    tuning.add_synonyms(desk, EDITOR, ["limescale", "flakes"], NOW)
+    (base.folder / synonyms.FILE).write_text("same = 3", "utf-8")
+    desk.reread()
+    assert by_words(desk, "there is limescale")[0] == "kettle-en"  # as they were
+    assert desk.trouble is not None
+    assert desk.trouble.code == "synonyms_broken"
+    with pytest.raises(ArticleError, match="synonyms_broken"):
+        tuning.add_synonyms(desk, EDITOR, ["toast", "bread"], NOW)
+
+
+def test_a_file_changed_on_disk_counts_without_a_restart(desk: Desk, base: SmallBase) -> None:
+    desk.start()
+    (base.folder / synonyms.FILE).write_text('same = [["limescale", "flakes"]]\n', "utf-8")
+    assert within(30, lambda: by_words(desk, "there is limescale")[:1] == ["kettle-en"])
+
+
+def test_gaps_are_asked_again_where_the_synonyms_changed(desk: Desk) -> None:
+    before = desk.asker(NOW)
+    assert before is not None
+    assert before.generation == before.engine.generation
+    assert desk.asker(NOW) is before
+    tuning.add_synonyms(desk, EDITOR, ["limescale", "flakes"], NOW)
+    after = desk.asker(NOW)
+    assert after is not None
+    assert after.generation not in (before.generation, "")
+    assert after.engine is before.engine
