@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -61,6 +61,10 @@ class Asker:
     def generation(self) -> str:
         """What was asked: the generation, and with which synonyms where there are any."""
         return self.engine.generation + (f"~{self.synonyms.key}" if self.synonyms.groups else "")
+
+    def tuned(self, synonyms: Synonyms) -> Asker:
+        """The same with other synonyms."""
+        return replace(self, synonyms=synonyms, _found={})
 
     def find(self, question: str, scope: Scope) -> Found:
         """What a search finds, as it would for anybody with this scope."""

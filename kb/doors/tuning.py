@@ -1,15 +1,32 @@
-"""What editors tell the search, at the desk: written to its file, audited, and heard by the next question."""
+"""What editors tell the search, at the desk: what it would do, then written to its file, audited, and heard by the
+next question."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from kb.doors.wiring import Desk
+from kb.doors.prover import Asker
+from kb.doors.wiring import Desk, Served
+from kb.finding.spelling import heard
+from kb.gaps import diagnosis, replay
+from kb.gaps.analytics import asked, rewording
+from kb.gaps.analytics.rewording import Proposal
+from kb.gaps.analytics.view import View
+from kb.gaps.diagnosis import Asking
 from kb.people import audit
-from kb.people.users import User
+from kb.people.scope import ANSWERING_STATES
+from kb.people.users import Action, User, require
+from kb.studio.life import may_read
 from kb.tuning import files, synonyms
 from kb.tuning.synonyms import Synonyms
+
+ASKED_MOST = 60  # questions asked before and after: some seconds
+LATELY = timedelta(days=90)  # searches that synonyms are proposed from
+
+
+# --- synonyms ------------------------------------------------------------------------------------
 
 
 def add_synonyms(desk: Desk, by: User, words: Sequence[str], at: datetime) -> Synonyms:
@@ -26,20 +43,116 @@ def add_synonyms(desk: Desk, by: User, words: Sequence[str], at: datetime) -> Sy
     return after
 
 
+def tell_apart(desk: Desk, by: User, words: Sequence[str], at: datetime) -> None:
+    """Never propose these words as synonyms again. Raises as `add_synonyms` does."""
+    source, base = files.now(desk.settings.articles, synonyms.FILE)
+    save_synonyms(desk, by, synonyms.read(source).with_apart(words), base, at)
+
+
 def save_synonyms(desk: Desk, by: User, wanted: Synonyms, base: str, at: datetime) -> None:
     """Make these the synonyms, over the version `base` of their file. Raises as `add_synonyms` does."""
     source, _ = files.now(desk.settings.articles, synonyms.FILE)
     before = synonyms.read(source).groups
-    _save(
-        desk,
-        by,
-        synonyms.FILE,
-        synonyms.written(source, wanted),
-        base,
-        at,
-        added=["、".join(one) for one in wanted.groups if one not in before],
-        taken_out=["、".join(one) for one in before if one not in wanted.groups],
-    )
+    facts = {
+        "added": ["、".join(one) for one in wanted.groups if one not in before],
+        "taken_out": ["、".join(one) for one in before if one not in wanted.groups],
+    }
+    _save(desk, by, synonyms.FILE, synonyms.written(source, wanted), base, at, **facts)
+
+
+def proposals(desk: Desk, by: User, at: datetime) -> tuple[Proposal, ...]:
+    """What may mean the same, from searches that failed and then succeeded on the same real call."""
+    require(by, Action.TUNE_SEARCH)
+    served = desk.served or desk.open()
+    lexicon = served.opened.engine.lexicon
+    with desk.database.write() as connection:
+        asked.catch_up(connection, by, at, served.site.zone)
+        view = View(at - LATELY, at)
+        return rewording.proposals(
+            connection, by, view, served.synonyms, lexicon.evidence, lambda said: heard(said, lexicon)
+        )
+
+
+# --- what a change would do ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Where the article of a question stands before and after, from 1, 0 = not among the first 20.
+
+    gap: whose replay asks it, '' for a question of the article itself
+    """
+
+    question: str
+    article: str
+    title: str
+    gap: str
+    before: int
+    after: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it stands further up."""
+        return self.after != 0 and (self.before == 0 or self.after < self.before)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a change does: of `questions` of the base and of gaps' replays `touched` would be asked in another way, of
+    which at most `ASKED_MOST` were asked; those whose place changes."""
+
+    questions: int
+    touched: int
+    shifts: tuple[Shift, ...]
+
+
+def effect_of_synonyms(desk: Desk, by: User, wanted: Synonyms, at: datetime) -> Effect | None:
+    """What these synonyms would do to the questions of the base and the replays of gaps. None without an encoder."""
+    require(by, Action.TUNE_SEARCH)
+    asker, served = desk.asker(at), desk.served
+    if asker is None or served is None:
+        return None
+    lexicon = served.opened.engine.lexicon
+
+    def touched(question: str) -> bool:
+        meant = heard(question, lexicon)
+        return wanted.terms(meant, question) != served.synonyms.terms(meant, question)
+
+    return _effect(desk, by, served, (asker, asker.tuned(wanted)), touched)
+
+
+def _effect(
+    desk: Desk, by: User, served: Served, askers: tuple[Asker, Asker], touched: Callable[[str], bool]
+) -> Effect:
+    """Each question asked as it is and as it would be, without itself and its copies in the base."""
+    every = [*_replayed(desk, by, served), *_own(by, served)]
+    concerned = [one for one in every if touched(one[0].question)]
+    found = []
+    for asking, article, gap in concerned[:ASKED_MOST]:
+        before, after = (asker.rank(asking, article) for asker in askers)
+        if before != after:
+            title = served.opened.engine.article(article).title
+            found.append(Shift(asking.question, article, title, gap, before, after))
+    return Effect(len(every), len(concerned), tuple(found))
+
+
+def _own(by: User, served: Served) -> Iterator[tuple[Asking, str, str]]:
+    """The questions of every article that answers and that this person may read."""
+    engine = served.opened.engine
+    for one in map(engine.article, engine.ids):
+        if one.state in ANSWERING_STATES and may_read(by, one):
+            for question in one.questions:
+                yield Asking(question, "", "", frozenset(one.teams)), one.id, ""
+
+
+def _replayed(desk: Desk, by: User, served: Served) -> Iterator[tuple[Asking, str, str]]:
+    """The questions of gaps that have an answer, where this person may read it."""
+    engine = served.opened.engine
+    with desk.database.read() as connection:
+        for gap in replay.due(connection, by):
+            if gap.article in engine.ids and may_read(by, engine.article(gap.article)):
+                for asking in diagnosis.askings(connection, by, gap.id, served.catalogue):
+                    yield asking, gap.article, gap.id
 
 
 def _save(desk: Desk, by: User, name: str, source: bytes, base: str, at: datetime, **facts: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from kb.text import QueryTerms
 from kb.tuning.phrases import Phrases, phrase, spoken
 
 FILE = "_synonyms.toml"
+TABLES = ("same", "apart")  # of the file, as the parts of `Synonyms`
 NEW = """# Words that mean the same to a caller, a group a line, across languages too. A question with one of them
 # also finds what says another.
 same = [
@@ -33,13 +35,18 @@ PHRASES_MOST = 8  # of one question that are said otherwise
 OTHERS_MOST = 12  # ways to say one of them
 
 Group = tuple[str, ...]
+_BETWEEN = re.compile(r"\s*[、，,；;]\s*")
 
 
 @dataclass(frozen=True)
 class Synonyms:
-    """Groups of words, each with two or more. A word may stand in several."""
+    """Groups of words, each with two or more. A word may stand in several.
+
+    apart: words that an editor said do not mean the same; they are never proposed again
+    """
 
     groups: tuple[Group, ...] = ()
+    apart: tuple[Group, ...] = ()
 
     def terms(self, heard: str, typed: str = "") -> QueryTerms:
         """The terms of a question, and of what its words may also be called.
@@ -83,6 +90,15 @@ class Synonyms:
         wanted = {phrase(word) for word in words}
         return tuple(at for at, group in enumerate(self.groups) if wanted & set(map(phrase, group)))
 
+    def settles(self, one: str, other: str) -> bool:
+        """Whether it was decided already that two words mean the same, or that they do not."""
+        both = {phrase(one), phrase(other)}
+        return any(both <= set(map(phrase, group)) for group in (*self.groups, *self.apart))
+
+    def with_apart(self, words: Sequence[str]) -> Synonyms:
+        """With these words told apart. Raises RequestError."""
+        return replace(self, apart=checked_all((*self.apart, words)))
+
     def with_words(self, words: Sequence[str]) -> Synonyms:
         """With these words as the same: added to the one group that has some of them, else a group of their own.
 
@@ -95,8 +111,8 @@ class Synonyms:
         if group in self.groups:
             return self
         if before:
-            return Synonyms(tuple(group if one == before else one for one in self.groups))
-        return Synonyms(checked_all((*self.groups, group)))
+            return replace(self, groups=tuple(group if one == before else one for one in self.groups))
+        return replace(self, groups=checked_all((*self.groups, group)))
 
 
 NONE = Synonyms()
@@ -123,6 +139,16 @@ def checked_all(groups: Sequence[Sequence[str]]) -> tuple[Group, ...]:
     return tuple(dict.fromkeys(map(checked, groups)))
 
 
+def of_lines(lines: str) -> tuple[Group, ...]:
+    """Groups as a person writes them: one a line, commas of either kind between words. Raises RequestError."""
+    return checked_all([_BETWEEN.split(line.strip()) for line in lines.splitlines() if line.strip()])
+
+
+def as_lines(groups: Sequence[Group]) -> str:
+    """Groups as `of_lines` reads them."""
+    return "\n".join(("、" if text.language("".join(one)) == "zh" else ", ").join(one) for one in groups)
+
+
 # --- the file ------------------------------------------------------------------------------------
 
 
@@ -136,29 +162,34 @@ def read(source: bytes) -> Synonyms:
     """The synonyms a file says. Raises ArticleError (file, line) where it is not what it should be."""
     try:
         tree = tomllib.loads(source.decode("utf-8-sig"))
-        groups = tree.pop("same", [])
-        if tree or not isinstance(groups, list) or not all(_is_group(group) for group in groups):
+        given = {name: tree.pop(name, []) for name in TABLES}
+        if tree or not all(map(_are_groups, given.values())):
             raise ValueError('same = [["…", "…"]]')
-        return Synonyms(checked_all(groups))
+        return Synonyms(*(checked_all(given[name]) for name in TABLES))
     except (ValueError, RequestError) as error:
         raise ArticleError("synonyms_broken", file=FILE, line=1, problem=str(error)) from error
 
 
-def _is_group(group: object) -> bool:
-    return isinstance(group, list) and all(isinstance(word, str) for word in group)
+def _are_groups(given: object) -> bool:
+    return isinstance(given, list) and all(
+        isinstance(group, list) and all(isinstance(word, str) for word in group) for group in given
+    )
 
 
 def written(source: bytes, synonyms: Synonyms) -> bytes:
     """The file that says these synonyms: groups that stay keep their line and its comment, new ones come last."""
     document = tomlkit.parse(source.decode("utf-8-sig") or NEW)
-    if "same" not in document:
-        document |= tomlkit.parse(NEW)
-    kept = document["same"]
-    there = [checked(group) for group in kept]
-    for at in reversed(range(len(there))):
-        if there[at] not in synonyms.groups:
-            del kept[at]
-    for group in synonyms.groups:
-        if group not in there:
-            kept.add_line(list(group), indent="  ")
+    for name, groups in zip(TABLES, (synonyms.groups, synonyms.apart), strict=True):
+        if name not in document:
+            if not groups:
+                continue
+            document.update(tomlkit.parse(f"{name} = [\n]\n"))
+        kept = document[name]
+        there = [checked(group) for group in kept]
+        for at in reversed(range(len(there))):
+            if there[at] not in groups:
+                del kept[at]
+        for group in groups:
+            if group not in there:
+                kept.add_line(list(group), indent="  ")
     return tomlkit.dumps(document).encode()

@@ -11,8 +11,10 @@ import pytest
 
 from kb.config import Settings
 from kb.doors import tuning
+from kb.doors.tuning import Effect, Shift
 from kb.doors.wiring import Desk, upkeep
 from kb.errors import ArticleError, NotAllowedError, RequestError
+from kb.gaps import diagnosis
 from kb.people import audit
 from kb.people.users import OPERATOR, Role, User
 from kb.studio.writing import StaleError
@@ -130,3 +132,47 @@ def test_gaps_are_asked_again_where_the_synonyms_changed(desk: Desk) -> None:
     assert after is not None
     assert after.generation not in (before.generation, "")
     assert after.engine is before.engine
+
+
+def test_words_told_apart_are_not_proposed_and_mean_what_they_did(desk: Desk, base: SmallBase) -> None:
+    tuning.tell_apart(desk, EDITOR, ["limescale", "flakes"], NOW)
+    assert synonyms.load(base.folder) == Synonyms((), (("limescale", "flakes"),))
+    assert by_words(desk, "there is limescale") == []
+
+
+# --- what a change would do ----------------------------------------------------------------------
+
+
+def test_a_change_says_what_it_does_to_the_questions_of_the_base(desk: Desk, base: SmallBase) -> None:
+    base.write(
+        "filter-en", "Chalk in the filter", say="Rinse it.", questions=["chalk in the filter again", "limescale"]
+    )
+    base.write("flake-en", "Flakes of chalk", say="Boil it.", body="Flakes are chalk from hard water.")
+    base.build()
+    desk.open()
+    wanted = Synonyms((("limescale", "chalk"),))
+    found = tuning.effect_of_synonyms(desk, EDITOR, wanted, NOW)
+    assert found is not None
+    assert (found.questions, found.touched) == (5, 2)  # only those that are asked in another way
+    asker = desk.asker(NOW)
+    assert asker is not None
+    for one in found.shifts:
+        asking = diagnosis.Asking(one.question, "", "", frozenset())
+        assert (one.article, one.title, one.gap) == ("filter-en", "Chalk in the filter", "")
+        assert (one.before, one.after) == (
+            asker.rank(asking, one.article),
+            asker.tuned(wanted).rank(asking, one.article),
+        )
+        assert one.before != one.after
+    assert tuning.effect_of_synonyms(desk, EDITOR, Synonyms(), NOW) == Effect(5, 0, ())
+    with pytest.raises(NotAllowedError):
+        tuning.effect_of_synonyms(desk, AGENT, wanted, NOW)
+    desk.encoder = None
+    assert tuning.effect_of_synonyms(desk, EDITOR, wanted, NOW) is None
+
+
+def test_a_shift_is_better_where_the_article_stands_further_up() -> None:
+    def shift(before: int, after: int) -> bool:
+        return Shift("", "", "", "", before, after).is_better
+
+    assert [shift(*one) for one in ((3, 1), (0, 5), (1, 3), (2, 0))] == [True, True, False, False]

@@ -141,3 +141,27 @@ def test_a_new_file_says_what_it_is_for() -> None:
 def test_the_sample_has_synonyms_in_both_languages() -> None:
     groups = load(ROOT / "articles").groups
     assert sum({text.language(word) for word in group} == {"zh", "en"} for group in groups) >= 8
+
+
+def test_groups_are_written_a_line_each_with_either_comma() -> None:
+    lines = "退款、退钱，refund\n\n  modem, 光猫 ；猫\n"
+    groups = synonyms.of_lines(lines)
+    assert groups == (("退款", "退钱", "refund"), ("modem", "光猫", "猫"))
+    assert (
+        synonyms.as_lines((*groups, ("cash back", "refund")))
+        == "退款、退钱、refund\nmodem、光猫、猫\ncash back, refund"
+    )
+    assert synonyms.of_lines(synonyms.as_lines(groups)) == groups
+    with pytest.raises(RequestError, match="synonyms_count"):
+        synonyms.of_lines("退款")
+
+
+def test_words_told_apart_are_kept_in_the_file_and_settle_what_was_asked() -> None:
+    told = read(SOURCE.encode()).with_apart(["押金", "deposit"])
+    made = written(SOURCE.encode(), told)
+    assert read(made) == told
+    assert made.startswith(SOURCE.encode())
+    assert told.settles("Deposits", "押金")
+    assert told.settles("退钱", "退款")
+    assert not told.settles("退款", "押金")
+    assert told.terms("押金").alike == ()

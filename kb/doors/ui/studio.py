@@ -16,6 +16,7 @@ from kb.doors import studio
 from kb.doors.ui import workbench
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
 from kb.doors.ui.importing import importing
+from kb.doors.ui.words import search_words
 from kb.doors.wiring import Desk, Served, desk
 from kb.gaps import gap
 from kb.people.scope import STATES
@@ -52,6 +53,8 @@ def page() -> None:
             "drafts": t("studio.drafts", count=len(mine)),
             "import": t("transfer.title"),
         }
+        if may(me(), Action.TUNE_SEARCH):
+            views["words"] = t("words.title")
         view = _chosen("view", list(views), views)
         if view == "queue":
             _queue(due)
@@ -61,6 +64,8 @@ def page() -> None:
             _flags(here, served, shelf, waiting)
         elif view == "import":
             importing(here)
+        elif view == "words":
+            search_words(here)
         else:
             _drafts(served, mine)
 
