@@ -192,12 +192,27 @@ def _address_of(article: Article | None, target: str) -> str:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """What goes wrong inside is told in one sentence, and the rest of the page goes on."""
+    """What goes wrong inside is told in one sentence, and the rest of the page goes on. A page that comes before the
+    first index waits for it."""
     try:
         yield
     except KBError as error:
+        if error.code == "index_missing":
+            _wait_for_the_index()
+            return
         _note_refusal(error)
         st.error(explain(str(st.session_state.get("hl", "en")), error), icon=":material/error:")
+
+
+def _wait_for_the_index() -> None:
+    st.info(t("article.no_index"), icon=":material/hourglass_top:")
+
+    @st.fragment(run_every=2)
+    def wait() -> None:
+        if desk().served is not None:
+            st.rerun(scope="app")
+
+    wait()
 
 
 def _note_refusal(error: KBError) -> None:

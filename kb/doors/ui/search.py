@@ -8,11 +8,11 @@ from kb.doors import payload
 from kb.doors.ui.article import draw, show
 from kb.doors.ui.call import call_bar
 from kb.doors.ui.finder import finder
-from kb.doors.ui.frame import hl, me, t
+from kb.doors.ui.frame import hl, me, t, told
 from kb.doors.ui.keys import bindings
 from kb.doors.ui.live import bar_data, begin
 from kb.doors.wiring import Desk, Served, desk
-from kb.errors import GenerationError, StoreError
+from kb.errors import StoreError
 from kb.i18n import explain, sentences
 from kb.people import preferences
 
@@ -20,14 +20,11 @@ from kb.people import preferences
 def page() -> None:
     """The whole page."""
     here = desk()
-    try:
+    with told():
         served = here.served or here.open()
-    except GenerationError as error:
-        _not_yet(here, error)
-        return
-    if "article" not in st.session_state:
-        begin(here)
-    _desk(here, served)
+        if "article" not in st.session_state:
+            begin(here)
+        _desk(here, served)
 
 
 @st.fragment
@@ -98,21 +95,6 @@ def _finder_data(here: Desk, served: Served, keys: dict[str, list[str]]) -> dict
         "keys": {action: first for action, (first, *_) in keys.items()},
         "token": f"{ui}|{served.opened.manifest.generation}",
     }
-
-
-def _not_yet(here: Desk, error: GenerationError) -> None:
-    """Nothing to serve yet: the first index is being built, or the index is damaged."""
-    if error.code == "index_missing":
-        st.info(t("article.no_index"), icon=":material/hourglass_top:")
-    else:
-        st.error(explain(hl(), error), icon=":material/error:")
-
-    @st.fragment(run_every=2)
-    def wait() -> None:
-        if here.served is not None:
-            st.rerun(scope="app")
-
-    wait()
 
 
 page()

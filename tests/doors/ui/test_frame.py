@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from kb.config import Settings
 from kb.content.articles import parse
+from kb.doors import wiring
+from kb.doors.ui import frame
 from kb.doors.ui.frame import moment, safe_markdown
+from tests.doors.ui.conftest import SUE, Look
 from tests.small_base import markdown
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -52,3 +57,22 @@ def test_only_pictures_of_the_base_are_drawn(written: str, drawn: str) -> None:
 
 def test_without_an_article_no_picture_is_drawn() -> None:
     assert safe_markdown("![a lamp](../_media/lamp.png)") == "a lamp"
+
+
+@pytest.mark.parametrize(
+    ("hl", "sentence"),
+    [
+        ("en", "The index is being built for the first time. This page refreshes by itself."),
+        ("zh", "正在第一次建立索引，页面会自动刷新。"),
+    ],
+)
+@pytest.mark.parametrize("page", ["search", "today", "practice", "gaps", "insights", "studio"])
+def test_a_page_that_comes_before_the_first_index_waits_for_it(
+    look: Look, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str, hl: str, sentence: str
+) -> None:
+    new = wiring.Desk(Settings(articles=tmp_path, home=tmp_path, database_url=f"sqlite:///{tmp_path}/new.sqlite"))
+    for module in (wiring, frame):
+        monkeypatch.setattr(module, "desk", lambda: new)
+    app = look(page, SUE, hl)
+    assert [one.value for one in app.info] == [sentence]
+    assert not app.error
