@@ -6,7 +6,7 @@ A pairs file has {"a", "b", "label"} a line, and may say "source": pairs of one 
 base that middles are taken over. At most N pairs of a set are drawn, by a fixed seed. The twins: every article asks
 as a draft would, and all articles of the other language are the base; its twin is the duplicate, all others are none.
 
-    firstcall     the probability of `kb.finding.duplicates`, fitted without the set and its relatives
+    firstcall     the probability of `kb.comparing.duplicates`, fitted without the set and its relatives
     fixed_cosine  the cosine of the same vectors, warned from a constant fitted on the same other sets
 
     ap, auroc           average precision; that a duplicate stands above what is none
@@ -41,9 +41,9 @@ from benchmarks.fit_verdict import logistic
 from benchmarks.verdict import auroc
 from indexer.encoder import SentenceEncoder
 from kb import text
+from kb.comparing.duplicates import SIGNALS, WARN_FROM, Asked, Weights, likely, middles_of, signals
 from kb.config import settings
 from kb.content.articles import Article, read_all
-from kb.finding.duplicates import SIGNALS, WARN_FROM, Asked, Weights, likely, middles_of, signals
 
 FIT = bench.RESULTS / "duplicates-fit.json"
 LIMIT = 1_000

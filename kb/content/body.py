@@ -148,3 +148,15 @@ def paragraphs(article: Article) -> Iterator[tuple[Span, str]]:
         while around and around[-1].span.end <= span.start:
             around.pop()
         yield span, around[-1].kind if around else ""
+
+
+_SENTENCE_END = re.compile(r"[。！？!?；;]|\.(?=\s|\Z)|\Z")
+
+
+def sentences(source: str, span: Span) -> Iterator[Span]:
+    """The sentences of a place of the source, in order; together they are all of it."""
+    start = span.start
+    for end in _SENTENCE_END.finditer(source, span.start, span.end):
+        if start < end.end():
+            yield Span(start, end.end())
+        start = end.end()

@@ -1,4 +1,5 @@
-"""What a draft would do once it is saved: where agents would find it, what it would push down, what asks the same.
+"""What a draft would do once it is saved: where agents would find it, what it would push down, what asks the same and
+what says otherwise.
 
 The article's own questions and its gap's are asked of the base as it is and of one with the draft in it; so are
 the questions of the articles that stand near it, whose callers it may take.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -15,12 +17,14 @@ from datetime import datetime
 
 from indexer.engine import Engine
 from kb import text
+from kb.comparing import facts
+from kb.comparing.duplicates import Asked, Covered, covered, middles_of
+from kb.comparing.facts import Contradiction, Reading
 from kb.content.articles import Article
 from kb.doors.wiring import Desk, Served, scope_of
 from kb.finding.chunks import ASKS
-from kb.finding.duplicates import Asked, Covered, covered, middles_of
 from kb.finding.search import Encoder, Tokens, Vector, search
-from kb.people.scope import ANSWERING_STATES, STATES, Scope
+from kb.people.scope import ANSWERING_STATES, STATES, Scope, may_see
 from kb.people.users import Action, User, require
 
 ASKED_MOST = 20  # questions in all: what 1.5 s are enough for
@@ -177,6 +181,62 @@ def _middles(base: Engine, encoder: Encoder) -> dict[str, Vector]:
             languages.setdefault(text.language(one), []).append(one)
     chosen = [one for some in languages.values() for one in some[:: max(1, len(some) // MIDDLE_OF)][:MIDDLE_OF]]
     return middles_of([(one.text, one.vector) for one in _asked(chosen, encoder)])
+
+
+# --- what the base says otherwise ----------------------------------------------------------------
+
+CLAUSES_ASKED = 40  # clauses with values that the index is asked about
+OF_EACH = 8  # articles it is asked for by each
+COMPARED_MOST = 20  # articles compared with
+
+READINGS_MOST = 500  # articles whose clauses are kept
+
+_readings: dict[tuple[str, int], Reading] = {}  # by version and the products' names: compared with every pause
+
+
+@dataclass(frozen=True)
+class Against:
+    """One contradiction, and whether it is the twin that says otherwise."""
+
+    told: Contradiction
+    title: str
+    twin: bool
+
+
+def contradicted(desk: Desk, by: User, article: Article, at: datetime) -> tuple[Against, ...]:
+    """Amounts, times, dates and models that an article's twin, or one near it in its language, has otherwise; only
+    articles this person may see."""
+    served = desk.served or desk.open()
+    base, scope = served.opened.engine, scope_of(served, by, at, states=frozenset(STATES) - {"archived"})
+    mine, names = facts.read(article, served.catalogue), hash(tuple(served.catalogue.values()))
+    found: list[Contradiction] = []
+    if article.twin in base.ids and may_see(scope, base.article(article.twin)):
+        found += facts.apart(mine, _reading(served, article.twin, names))
+    near = _near(base, mine, replace(scope, langs=frozenset({article.lang})))
+    found += facts.beside(mine, [_reading(served, id, names) for id in near])
+    return tuple(Against(one, base.article(one.article).title, one.article == article.twin) for one in found)
+
+
+def _near(base: Engine, mine: Reading, scope: Scope) -> list[str]:
+    """The articles that the index finds for the clauses with values, most often found first."""
+    stated = [one for one in mine.clauses if one.values and one.words][:CLAUSES_ASKED]
+    votes: Counter[str] = Counter()
+    for one in stated:
+        terms = text.query_terms(" ".join(sorted(one.words)))
+        votes.update(found.article for found in base.lexical(terms, scope, OF_EACH))
+    own = (mine.article.id, mine.article.twin)
+    ranked = sorted((id for id in votes if id not in own), key=lambda id: (-votes[id], id))
+    return ranked[:COMPARED_MOST]
+
+
+def _reading(served: Served, id: str, names: int) -> Reading:
+    article = served.opened.engine.article(id)
+    key = (article.version, names)
+    if key not in _readings:
+        if len(_readings) >= READINGS_MOST:
+            _readings.clear()
+        _readings[key] = facts.read(article, served.catalogue)
+    return _readings[key]
 
 
 # --- the preview ---------------------------------------------------------------------------------

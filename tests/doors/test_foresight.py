@@ -94,3 +94,48 @@ def test_a_draft_that_asks_what_the_base_asks_is_told_so_and_its_twin_is_none(de
     assert foresight.already(desk, EDITOR, twin, NOW) == ()
     toaster = desk.open().opened.engine.article("toaster-en")
     assert foresight.already(desk, EDITOR, toaster, NOW) == ()
+
+
+# --- what the base says otherwise ----------------------------------------------------------------
+
+FEE = "The courier pick-up costs ¥{} for the first kilo."
+
+
+def fee(id: str, amount: int, **keys: object) -> str:
+    return markdown(id, "Return shipping", body=FEE.format(amount), **keys)  # type: ignore[arg-type]
+
+
+def test_a_draft_that_says_another_amount_is_told_of_the_article_that_the_index_finds(
+    desk: Desk, base: SmallBase
+) -> None:
+    base.write("shipping-en", "Return shipping", body=FEE.format(12))
+    base.write("secret-en", "Return shipping for the board", body=FEE.format(15), teams=["board"])
+    base.build()
+    desk.open()
+    (one,) = foresight.contradicted(desk, EDITOR, parse(fee("fees-en", 18), "refund-policy/fees-en.md"), NOW)
+    assert (one.told.mine, one.told.article, one.told.theirs, one.title, one.twin) == (
+        "¥18",
+        "shipping-en",
+        "¥12",
+        "Return shipping",
+        False,
+    )
+    assert foresight.contradicted(desk, EDITOR, parse(fee("fees-en", 12), "refund-policy/fees-en.md"), NOW) == ()
+    of_the_board = User("bo", "Bo", Role.EDITOR, frozenset({"board"}))
+    told = foresight.contradicted(desk, of_the_board, parse(fee("fees-en", 12), "refund-policy/fees-en.md"), NOW)
+    assert [(one.told.article, one.told.theirs) for one in told] == [("secret-en", "¥15")]
+
+
+def test_a_draft_that_says_another_time_than_its_twin_is_told_so_where_the_twin_may_be_seen(
+    desk: Desk, base: SmallBase
+) -> None:
+    base.write("late-zh", "迟到补偿", body="签收后七天内申请。", twin="late-en")
+    base.build()
+    desk.open()
+    draft = markdown("late-en", "Late parcels", body="Apply within 15 days of delivery.", twin="late-zh")
+    (one,) = foresight.contradicted(desk, EDITOR, parse(draft, "troubleshooting/late-en.md"), NOW)
+    assert (one.told.kind, one.told.mine, one.told.theirs, one.twin) == ("time", "15 days", "七天", True)
+    base.write("late-zh", "迟到补偿", body="签收后七天内申请。", twin="late-en", teams=["board"])
+    base.build()
+    desk.open()
+    assert foresight.contradicted(desk, EDITOR, parse(draft, "troubleshooting/late-en.md"), NOW) == ()

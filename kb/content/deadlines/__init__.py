@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from kb.content.articles import Article, Span, plain
-from kb.content.body import Table, paragraphs, tables
+from kb.content.body import Table, paragraphs, sentences, tables
 from kb.content.deadlines.anchors import anchor_beside, anchor_in, is_bound
 from kb.content.deadlines.durations import durations
 from kb.content.site import Site
@@ -52,7 +52,6 @@ _TIME = re.compile(
     r"|时间|多久|多长|期限|保修|时效|有效期|几天|哪天",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[。！？!?；;]|\.(?=\s|\Z)|\Z")
 MOST_AROUND = 200  # characters of its sentence on either side in which a length of time finds its anchor
 
 
@@ -90,7 +89,7 @@ def _places(article: Article) -> Iterator[_Place]:
         if span in found:
             yield from _cells(found[span])
         else:
-            yield from (_Place(sentence) for sentence in _sentences(article.source, span))
+            yield from (_Place(sentence) for sentence in sentences(article.source, span))
 
 
 def _cells(table: Table) -> Iterator[_Place]:
@@ -101,14 +100,6 @@ def _cells(table: Table) -> Iterator[_Place]:
             column = plain(head.text)
             named = bool(i and answer is None and _TIME.search(f"{label}\n{column}"))
             yield _Place(cell.span, "" if i == (answer or 0) else label, column, named)
-
-
-def _sentences(source: str, span: Span) -> Iterator[Span]:
-    start = span.start
-    for end in _SENTENCE.finditer(source, span.start, span.end):
-        if start < end.end():
-            yield Span(start, end.end())
-        start = end.end()
 
 
 def _deadlines(article: Article, place: _Place) -> Iterator[Deadline]:

@@ -155,7 +155,8 @@ def _save_now() -> None:
     if saved.old is None:
         st.query_params["id"] = saved.article.id
     seconds = studio.until_found(here, saved.article)
-    told = [_where(here, saved.article, seconds), *margin.covered_by(here, saved.article)]
+    against = map(margin.contradiction, margin.contradicted(here, saved.article))
+    told = [_where(here, saved.article, seconds), *margin.covered_by(here, saved.article), *against]
     st.session_state["edit-note"] = ("done", "\n\n".join(told))
 
 
@@ -257,7 +258,8 @@ def _day(given: object) -> date | None:
 
 
 def _beside(here: Desk, served: Served, work: Work, checked: Checked) -> None:
-    count = len(checked.findings) + (checked.error is not None)
+    against = margin.contradicted(here, checked.article)
+    count = len(checked.findings) + len(against) + (checked.error is not None)
     preview, mend, finders, past = st.tabs(
         [t("edit.preview"), t("edit.mend", count=count), t("edit.finders"), t("edit.history")],
         default=t("edit.mend", count=count) if checked.error else None,
@@ -269,7 +271,7 @@ def _beside(here: Desk, served: Served, work: Work, checked: Checked) -> None:
             with st.container(border=True, key="article-pane"):
                 draw(here, served, checked.article, bindings({}))
     with mend:
-        margin.to_mend(here, checked)
+        margin.to_mend(here, checked, against)
     with finders:
         margin.finders(here, work, checked.article)
     with past:

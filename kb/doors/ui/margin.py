@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -10,7 +11,7 @@ from kb.calls import call
 from kb.content import glossary
 from kb.content.articles import Article, parse
 from kb.doors import foresight
-from kb.doors.foresight import SHOWN, Foreseen
+from kb.doors.foresight import SHOWN, Against, Foreseen
 from kb.doors.studio import Checked
 from kb.doors.ui import workbench
 from kb.doors.ui.frame import hl, literal, me, t, told
@@ -20,26 +21,30 @@ from kb.gaps import gap
 from kb.i18n import explain
 from kb.text import csv_of
 
+THERE_MOST = 120  # characters shown of the sentence that says otherwise
 
-def to_mend(here: Desk, checked: Checked) -> None:
+
+def to_mend(here: Desk, checked: Checked, against: Sequence[Against]) -> None:
     """What to mend, each with its line, one press away; and the articles that ask the same already."""
     if checked.article is not None:
         for sentence in covered_by(here, checked.article):
             st.warning(sentence, icon=":material/content_copy:")
     if checked.error is not None:
-        _finding(0, int(str(checked.error.facts.get("line", 1))), explain(hl(), checked.error))
-    elif not checked.findings:
+        _finding("error", int(str(checked.error.facts.get("line", 1))), literal(explain(hl(), checked.error)))
+    elif not checked.findings and not against:
         st.success(t("edit.nothing_to_mend"), icon=":material/check:")
+    for at, other in enumerate(against):
+        _finding(f"against-{at}", other.told.line, f":material/compare_arrows: {contradiction(other)}")
     for at, one in enumerate(checked.findings):
         words = (str(one.facts["word"]), str(one.facts["plain"])) if one.rule == "jargon" else None
-        _finding(at, one.line, t(f"lint.{one.rule}", **one.facts), words)
+        _finding(str(at), one.line, literal(t(f"lint.{one.rule}", **one.facts)), words)
 
 
-def _finding(at: int, line: int, sentence: str, words: tuple[str, str] | None = None) -> None:
-    """One finding; `words` is the jargon it is about and the plain word that mends it."""
+def _finding(at: str, line: int, sentence: str, words: tuple[str, str] | None = None) -> None:
+    """One finding, its sentence as Markdown; `words` is the jargon it is about and the plain word that mends it."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(t("edit.line", line=line), key=f"line-{at}", type="tertiary", on_click=_go, args=(line,))
-        st.markdown(literal(sentence), width="stretch")
+        st.markdown(sentence, width="stretch")
         if words:
             st.button(t("edit.plainly", plain=words[1]), key=f"plain-{at}", on_click=_plainly, args=words)
 
@@ -64,6 +69,27 @@ def covered_by(here: Desk, article: Article) -> list[str]:
         )
         for one in foresight.already(here, me(), article, datetime.now(UTC))
     ]
+
+
+def contradicted(here: Desk, article: Article | None) -> tuple[Against, ...]:
+    """What the base says otherwise than this text."""
+    return foresight.contradicted(here, me(), article, datetime.now(UTC)) if article is not None else ()
+
+
+def contradiction(one: Against) -> str:
+    """One contradiction as a sentence with a link to the other article."""
+    told = one.told
+    there = told.there if len(told.there) <= THERE_MOST else f"{told.there[:THERE_MOST]}…"
+    return t(
+        "edit.contradicts_twin" if one.twin else "edit.contradicts",
+        line=told.line,
+        mine=literal(told.mine),
+        title=literal(one.title),
+        id=told.article,
+        their_line=told.their_line,
+        theirs=literal(told.theirs),
+        there=literal(there),
+    )
 
 
 def _go(line: int) -> None:

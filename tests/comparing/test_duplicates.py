@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from kb.comparing.duplicates import SIGNALS, WEIGHTS, Asked, Covered, Weights, covered, likely, middles_of, signals
 from kb.config import ROOT
-from kb.finding.duplicates import SIGNALS, WEIGHTS, Asked, Covered, Weights, covered, likely, middles_of, signals
 
 MIDDLES = {"en": np.array([1, 0, 0], np.float32), "zh": np.array([0, 1, 0], np.float32)}
 COSINE = Weights({"above": 10.0, "centred": 0.0, "negated": 2.0, "numbers": 4.0}, -8.0)

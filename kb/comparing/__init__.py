@@ -1,0 +1,1 @@
+"""What a text says, beside what the base says already: asked before, said otherwise."""
