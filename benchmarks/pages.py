@@ -34,7 +34,7 @@ from kb.care.demo.story import month
 from kb.config import ROOT, Settings, settings
 from kb.doors import wiring
 from kb.doors.ui import article, figures, frame, live
-from kb.doors.ui.one_gap import moving, surging
+from kb.doors.ui.one_gap import mending, moving, surging
 from kb.gaps import misses
 from kb.gaps.analytics import asked
 from kb.gaps.moves import MOVES
@@ -171,7 +171,7 @@ def measure(journal: int, gaps: int, runs: int) -> tuple[dict[str, int], dict[st
         encoder = wiring.load_encoder(here)
         wiring.build(own, encoder)
         desk = wiring.Desk(own, encoder=encoder, encoder_state="ready")
-        for module in (frame, article, live, figures, moving, surging):
+        for module in (frame, article, live, figures, mending, moving, surging):
             module.me = lambda: BY  # type: ignore[attr-defined]
         wiring.desk = lambda: desk  # type: ignore[assignment]
         counted = fill(desk, journal, gaps, datetime.now(UTC))

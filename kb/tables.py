@@ -287,6 +287,7 @@ round_item = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("questions", sa.JSON, nullable=False),
     sa.Column("reason", sa.String(16), nullable=False, default=""),  # why it missed
+    sa.Column("answer", sa.String(200), nullable=False, default="", server_default=""),  # the article that would answer
     sa.Column("decision", sa.Text, nullable=False, default=""),
     sa.Column("decided_by", sa.String(64), nullable=False, default=""),
     sa.Column("decided_at", Moment),
@@ -563,4 +564,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # what editors decided of learnt questions
     grow,  # flags are answered
     grow,  # gaps are replayed, and talked about at a round table
+    grow,  # what would answer it, on the agenda
 )

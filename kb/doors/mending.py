@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -67,6 +67,19 @@ def diagnose(desk: Desk, by: User, id: str, at: datetime) -> Diagnosis | None:
     return diagnosis.veiled(whole, partial(may_read, by))
 
 
+def reasons(desk: Desk, by: User, ids: Sequence[str], at: datetime) -> dict[str, Diagnosis]:
+    """Why each of these gaps missed, as `diagnose` tells it; none of them while there is no encoder."""
+    found = ((id, diagnose(desk, by, id, at)) for id in ids)
+    return {id: why for id, why in found if why is not None}
+
+
+def titles(desk: Desk, by: User, ids: Iterable[str]) -> dict[str, str]:
+    """The titles of these articles, in whatever state, as far as the studio shows them to this person."""
+    engine = (desk.served or desk.open()).opened.engine
+    known = (engine.article(id) for id in sorted(set(ids)) if id in engine.ids)
+    return {one.id: one.title for one in known if may_read(by, one)}
+
+
 # --- remedies ------------------------------------------------------------------------------------
 
 
@@ -102,6 +115,11 @@ def may_mend(by: User, one: Gap, found: Diagnosis) -> bool:
     if found.remedy == "revive" and found.article.state == "archived":
         return bool({"validated", "not-validated"} & set(states))
     return found.remedy in REMEDIES and may_change(by, found.article)
+
+
+def sharers(article: Article, people: Iterable[User]) -> tuple[User, ...]:
+    """Who may open an article to other teams: those who read it and may change it as it stands."""
+    return tuple(one for one in people if may_read(one, article) and may_change(one, article))
 
 
 def _values(by: User, article: Article, found: Diagnosis, today: date) -> dict[str, Value]:

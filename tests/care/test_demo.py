@@ -22,7 +22,7 @@ from kb.content import articles
 from kb.content.site import Site
 from kb.db import Connection, Database
 from kb.errors import NotAllowedError, RequestError
-from kb.gaps import cost, gap, moves
+from kb.gaps import cost, gap, moves, roundtable
 from kb.gaps.analytics import feedback, searches
 from kb.gaps.analytics.view import View
 from kb.gaps.gap import Report
@@ -204,6 +204,7 @@ def test_what_was_done_to_the_sample_goes_with_it(database: Database, tmp_path: 
         fill(connection, versions)
         moves.move(connection, SUE, "demo-g-public-ip", "triaged", AT)
         moves.move(connection, SUE, "demo-g-gift-note", "duplicate", AT, into="demo-g-student")
+        roundtable.call_together(connection, SUE, "Monday", ["demo-g-public-ip"], {}, AT)
         members = [one.id for one in gap.reports(connection, SUE, "demo-g-homekit")][:1]
         moves.split(connection, SUE, "demo-g-homekit", members, AT)
         flagged = connection.scalar(sa.select(tables.flag.c.id)) or ""

@@ -6,20 +6,25 @@ import csv
 import io
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
 from kb import tables
+from kb.content.articles import Article
 from kb.db import Connection, Database
 from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.gaps import gap, moves, replay, roundtable
+from kb.gaps.diagnosis import Diagnosis
 from kb.gaps.gap import Report
 from kb.gaps.replay import Line, Proof
-from kb.gaps.roundtable import Item, Outcome
+from kb.gaps.roundtable import Agenda, Item, Outcome, export
 from kb.people.users import OPERATOR
 from tests.people_on_the_floor import BO, MAY, MINUTE, NOON, PHONE, SUE
 
+ZONE = ZoneInfo("Asia/Shanghai")
+LOCK = Article("lock-water-zh", "锁进水了怎么办", "zh-CN", "troubleshooting/lock-water-zh.md", "")
 FORMULA = '=HYPERLINK("http://x","y")'
 
 
@@ -44,18 +49,32 @@ def missed(
 
 
 def together(connection: Connection) -> roundtable.RoundTable:
-    return roundtable.call_together(connection, SUE, "周会", ["g-2", "g-1"], {"g-1": "missing"}, NOON + MINUTE)
+    why = {"g-1": Diagnosis("retired", LOCK, (), 0)}
+    return roundtable.call_together(connection, SUE, "周会", ["g-2", "g-1"], why, NOON + MINUTE)
+
+
+def agenda(connection: Connection) -> Agenda:
+    return roundtable.agenda(connection, SUE, together(connection).id)
 
 
 def test_the_agenda_has_what_each_gap_cost_the_dearest_first(connection: Connection) -> None:
     made = together(connection)
     first, second = "门锁<b>泡水</b>保修吗", "lock fell into water | # x"
     assert made.items == (
-        Item("g-1", first, "new", 2, 2, 180.0, made.items[0].questions, "missing"),
+        Item("g-1", first, "new", 2, 2, 180.0, made.items[0].questions, "retired", LOCK.id),
         Item("g-2", FORMULA, "new", 1, 1, 30.0, (FORMULA,)),
     )
     assert set(made.items[0].questions) == {first, second}
     assert roundtable.of(connection, SUE, made.id) == made
+    assert [one.id for one in roundtable.every(connection, SUE)] == [made.id]
+
+
+def test_those_about_the_sample_stand_apart(connection: Connection) -> None:
+    made = together(connection)
+    connection.execute(sa.update(tables.gap).where(tables.gap.c.id == "g-2").values(tag="demo"))
+    sample = roundtable.call_together(connection, SUE, "示例", ["g-2"], {}, NOON + 2 * MINUTE)
+    assert sample.items[0].seconds == 30.0
+    assert [one.id for one in roundtable.every(connection, SUE, "demo")] == [sample.id, made.id]
     assert [one.id for one in roundtable.every(connection, SUE)] == [made.id]
 
 
@@ -119,10 +138,9 @@ def test_an_agent_neither_calls_one_together_nor_reads_it(connection: Connection
 
 
 def test_no_cell_of_the_csv_is_a_formula(connection: Connection) -> None:
-    made = together(connection)
-    rows = list(csv.reader(io.StringIO(roundtable.csv(roundtable.outcomes(connection, SUE, made)).decode("utf-8-sig"))))
-    assert tuple(rows[0]) == roundtable.COLUMNS
-    assert rows[1][:1] + rows[1][3:8] == ["g-1", "missing", "new", "2", "2", "180"]
+    rows = list(csv.reader(io.StringIO(export.csv(agenda(connection), {}).decode("utf-8-sig"))))
+    assert tuple(rows[0]) == export.COLUMNS
+    assert rows[1][:1] + rows[1][3:8] == ["g-1", "retired", "new", "2", "2", "180"]
     assert rows[2][1] == rows[2][2] == f"'{FORMULA}"
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
 
@@ -134,13 +152,64 @@ def test_no_cell_of_the_csv_is_a_formula(connection: Connection) -> None:
 def test_the_page_and_the_markdown_say_what_callers_said_and_do_nothing_with_it(
     connection: Connection, language: str, cost: str
 ) -> None:
-    made = together(connection)
-    found = roundtable.outcomes(connection, SUE, made)
-    page = roundtable.page(made, found, "2026-11-21", language)
+    found = agenda(connection)
+    page = export.page(found, {}, ZONE, language)
     assert "门锁&lt;b&gt;泡水&lt;/b&gt;保修吗" in page
     assert "<b>" not in page
     assert cost in page
-    told = roundtable.markdown(made, found, "2026-11-21", language)
+    told = export.markdown(found, {}, ZONE, language)
     assert "## 1. 门锁\\<b\\>泡水\\</b\\>保修吗" in told
     assert "lock fell into water \\| \\# x" in told
     assert told.count("\n## ") == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "answer"),
+    [
+        ("zh", "已归档，或者已过有效期", "能回答它的文章：锁进水了怎么办"),
+        ("en", "is archived, or its validity", "What would answer: 锁进水了怎么办"),
+    ],
+)
+def test_why_it_missed_is_told_and_what_would_answer_to_those_who_may_read_it(
+    connection: Connection, language: str, why: str, answer: str
+) -> None:
+    found = agenda(connection)
+    titles = {LOCK.id: LOCK.title}
+    for told in (export.markdown(found, titles, ZONE, language), export.page(found, titles, ZONE, language)):
+        assert why in told
+        assert answer in told
+    assert LOCK.title in export.csv(found, titles).decode("utf-8-sig")
+    for kept in (export.markdown(found, {}, ZONE, language), export.page(found, {}, ZONE, language)):
+        assert why in kept
+        assert LOCK.title not in kept
+    assert LOCK.title not in export.csv(found, {}).decode("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("language", "came", "now"),
+    [
+        ("zh", "上次（2026-11-21“周会”）的决定", "已发布 · lock-zh"),
+        ("en", "of 2026-11-21, “周会”", "Published · lock-zh"),
+    ],
+)
+def test_the_next_agenda_begins_with_what_came_of_the_last_decisions(
+    connection: Connection, language: str, came: str, now: str
+) -> None:
+    made = together(connection)
+    assert roundtable.agenda(connection, SUE, made.id).came == ()
+    roundtable.decide(connection, SUE, made.id, "g-1", "写一篇", NOON + MINUTE)
+    for after in ("triaged", "in_work", "published"):
+        moves.move(connection, SUE, "g-1", after, NOON + 2 * MINUTE, article="lock-zh")
+    later = NOON + 9 * MINUTE
+    following = roundtable.call_together(connection, SUE, "下一场", ["g-2"], {}, later)
+    found = roundtable.agenda(connection, SUE, following.id)
+    assert found.last is not None
+    assert found.last.id == made.id
+    assert [(one.item.gap, one.item.decision, one.state) for one in found.came] == [("g-1", "写一篇", "published")]
+    page = export.page(found, {}, ZONE, language)
+    assert page.index(came) < page.index("写一篇") < page.index(now) < page.index("<h2>1.")
+    told = export.markdown(found, {}, ZONE, language)
+    assert told.count("\n## ") == 2
+    assert "写一篇" in told
+    rows = list(csv.reader(io.StringIO(export.csv(found, {}).decode("utf-8-sig"))))
+    assert [(row[0], row[8], row[-1]) for row in rows[1:]] == [("g-2", "", "下一场"), ("g-1", "写一篇", "周会")]

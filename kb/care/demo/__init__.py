@@ -93,6 +93,8 @@ def clear(connection: sa.Connection, by: User) -> int:
     gaps = sa.select(tables.gap.c.id).where(tables.gap.c.tag == TAG)
     for table in (tables.gap_move, tables.replay, tables.round_item):
         connection.execute(sa.delete(table).where(table.c.gap.in_(gaps)))
+    about = sa.select(tables.round_item.c.round)
+    connection.execute(sa.delete(tables.round_table).where(tables.round_table.c.id.not_in(about)))
     apart = tables.gap_apart.c
     connection.execute(sa.delete(tables.gap_apart).where(apart.one.in_(gaps) | apart.other.in_(gaps)))
     connection.execute(sa.delete(tables.gap).where(tables.gap.c.tag == TAG))

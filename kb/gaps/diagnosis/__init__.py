@@ -23,11 +23,11 @@ TOP = 3  # an answer further down is not seen while a caller waits
 DEEP = 20
 LIKELY = 0.5  # probability from which an article is believed to answer
 
-# Reason → what mends it, in one press. `hidden` has none: whose article it is decides who may read it.
+# Reason → what mends it.
 REMEDIES: Mapping[str, str] = {
     "found": "already_there",  # among the first three now
     "filtered": "add_product",
-    "hidden": "",
+    "hidden": "share",  # whoever may change the article opens it to other teams
     "other_language": "translate",
     "retired": "revive",
     "draft": "publish",
@@ -93,7 +93,7 @@ class Diagnosis:
     @property
     def remedy(self) -> str:
         """What mends it, one of the values of `REMEDIES`; '' where it is not this person's to mend."""
-        return REMEDIES[self.reason]
+        return "" if self.veiled else REMEDIES[self.reason]
 
 
 # --- one question --------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from kb.gaps import replay
 from kb.gaps.diagnosis import Diagnosis, Finding
 from kb.gaps.gap import Gap
 from kb.gaps.replay import Proof
-from kb.people.users import Action, User, may
+from kb.people import users
+from kb.people.users import SAMPLES, Action, User, may
 
 EDIT_PAGE = Path(__file__).parent.parent / "edit.py"
 LANGS = ("zh", "en")
@@ -37,6 +38,8 @@ def why_and_remedy(here: Desk, by: User, one: Gap, now: datetime) -> None:
             st.caption(_line(finding))
         synonyms = t("diagnosis.synonyms", count=found.synonyms) if found.synonyms else t("diagnosis.no_synonyms")
         st.caption(synonyms)
+        if found.remedy == "share" and found.article:
+            _who_shares(here, found.article)
         if one.is_open or found.remedy == "already_there":
             _remedy(here, by, one, found)
 
@@ -58,6 +61,9 @@ def _remedy(here: Desk, by: User, one: Gap, found: Diagnosis) -> None:
     with st.container(horizontal=True, gap="small"):
         if mending.may_mend(by, one, found):
             st.button(t(f"diagnosis.do_{found.remedy}"), type="primary", key="mend", on_click=_mend, args=(one.id,))
+        shares = found.article if found.remedy == "share" else None
+        if shares and mending.sharers(shares, [by]) and st.button(t("diagnosis.do_share"), type="primary", key="share"):
+            st.switch_page(EDIT_PAGE, query_params={"id": shares.id, "hl": hl()})
         if found.remedy == "translate" and found.article and may(by, Action.WRITE_ARTICLE):
             lang = "en" if found.article.lang.startswith("zh") else "zh"
             if st.button(t("diagnosis.do_translate"), type="primary", key="translate"):
@@ -66,6 +72,15 @@ def _remedy(here: Desk, by: User, one: Gap, found: Diagnosis) -> None:
             for lang in LANGS:
                 if st.button(t(f"diagnosis.write_{lang}"), key=f"write-{lang}", icon=":material/edit_note:"):
                     _write(here, by, one, lang, None)
+
+
+def _who_shares(here: Desk, article: Article) -> None:
+    """Whose the article is, and who could let others see it."""
+    with here.database.read() as connection:
+        people = users.everyone(connection) or list(SAMPLES.values())
+    names = ", ".join(literal(one.name) for one in mending.sharers(article, people))
+    teams = ", ".join(literal(one) for one in article.teams)
+    st.markdown(t("diagnosis.sharers", teams=teams, names=names) if names else t("diagnosis.no_sharers", teams=teams))
 
 
 def _mend(id: str) -> None:
