@@ -107,7 +107,7 @@ def questions_of(engine: Engine) -> list[str]:
 
 
 def deliver(database: Database, urls: Sequence[str], secret: str, at: datetime) -> int:
-    """Tell the named systems what became of gaps; how many messages went through. Raises StoreError.
+    """Tell the named systems what became of gaps, and which surge; how many messages went through. Raises StoreError.
 
     Nothing is read or sent where nobody is named.
     """
@@ -115,6 +115,7 @@ def deliver(database: Database, urls: Sequence[str], secret: str, at: datetime) 
         return 0
     with database.write() as connection:
         webhooks.queue(connection, OPERATOR, urls, at)
+        webhooks.queue_surges(connection, OPERATOR, urls, at)
         waiting = webhooks.due(connection, at)
     through = 0
     for hook in waiting:

@@ -1,6 +1,6 @@
-"""What became of a gap, told to the systems an operator named: signed, once each, until they have it.
+"""What became of a gap, and that one surges, told to the systems an operator named: signed, once, until they have it.
 
-What is to be sent stands in the database before anything is sent, under an id made of the move and the
+What is to be sent stands in the database before anything is sent, under an id made of what happened and the
 address: a crash loses nothing, and looking twice sends nothing twice. Nobody named, nothing leaves.
 A receiver checks `Firstcall-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of `SECONDS.BODY` with the
 shared secret, and may drop an `Idempotency-Key` it has seen.
@@ -13,7 +13,7 @@ import hmac
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,10 +21,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from kb import tables
-from kb.gaps import gap
+from kb.gaps import cost, gap
+from kb.gaps.cost import Surge
+from kb.gaps.gap import Gap
 from kb.people.users import Action, User, require
 
 TOLD = ("published", "verified", "already_there", "not_needed", "reopened")  # states whose coming is told
+AGAIN = timedelta(hours=2)  # a surge is told again after twice this at the most
 RECENT = timedelta(days=1)  # moves older than this were made before anybody wanted to hear of them
 FIRST, LONGEST, TRIES = timedelta(minutes=1), timedelta(hours=6), 12  # waits double; twelve tries take a day and more
 TIMEOUT = 10.0  # seconds
@@ -104,15 +107,28 @@ def queue(connection: sa.Connection, by: User, urls: Sequence[str], at: datetime
     move, one = tables.gap_move.c, tables.gap.c
     asked = sa.select(tables.gap_move).join(tables.gap, one.id == move.gap)
     wanted = asked.where(move.after.in_(TOLD), move.at > at - RECENT, one.tag == "").order_by(move.id)
-    keys = {(_key(row.id, url)): (row, url) for row in connection.execute(wanted) for url in urls}
-    known = set(connection.scalars(sa.select(tables.webhook.c.id).where(tables.webhook.c.id.in_(list(keys)))))
+    keys = {_key(str(row.id), url): (row, url) for row in connection.execute(wanted) for url in urls}
+    known = _known(connection, keys)
     new = [(key, row, url) for key, (row, url) in keys.items() if key not in known]
     for key, row, url in new:
-        kind = f"gap.{row.after}"
-        body = json.dumps(_facts(connection, by, row) | {"kind": kind}, ensure_ascii=False)
-        facts = {"id": key, "url": url, "kind": kind, "body": body, "at": at, "next_at": at}
-        connection.execute(sa.insert(tables.webhook).values(**facts))
+        _put(connection, key, url, f"gap.{row.after}", _facts(connection, by, row), at)
     return len(new)
+
+
+def queue_surges(connection: sa.Connection, by: User, urls: Sequence[str], at: datetime) -> int:
+    """Put down each gap of real calls that surges now, once for each address and surge; how many messages.
+
+    A surge that was told in the `AGAIN` this falls into, or in the one before it, is the same one.
+    """
+    require(by, Action.NOTICE_GAPS)
+    slot, count = int(at.timestamp() // AGAIN.total_seconds()), 0
+    for surge in cost.surges(connection, by, at):
+        for url in urls:
+            now, before = (_key(f"surge {surge.gap.id} {n}", url) for n in (slot, slot - 1))
+            if not _known(connection, (now, before)):
+                _put(connection, now, url, "gap.surge", _told_of(surge, at), at)
+                count += 1
+    return count
 
 
 def due(connection: sa.Connection, at: datetime) -> tuple[Hook, ...]:
@@ -137,8 +153,19 @@ def note(connection: sa.Connection, by: User, hook: Hook, done: bool, problem: s
     connection.execute(sa.update(tables.webhook).where(tables.webhook.c.id == hook.id).values(**values))
 
 
-def _key(move: int, url: str) -> str:
-    return hashlib.sha256(f"{move} {url}".encode()).hexdigest()
+def _key(what: str, url: str) -> str:
+    return hashlib.sha256(f"{what} {url}".encode()).hexdigest()
+
+
+def _known(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
+    one = tables.webhook.c.id
+    return set(connection.scalars(sa.select(one).where(one.in_(list(keys)))))
+
+
+def _put(connection: sa.Connection, key: str, url: str, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
+    body = json.dumps({**facts, "kind": kind}, ensure_ascii=False)
+    row = {"id": key, "url": url, "kind": kind, "body": body, "at": at, "next_at": at}
+    connection.execute(sa.insert(tables.webhook).values(**row))
 
 
 def _facts(connection: sa.Connection, by: User, row: sa.Row[Any]) -> dict[str, Any]:
@@ -147,5 +174,17 @@ def _facts(connection: sa.Connection, by: User, row: sa.Row[Any]) -> dict[str, A
     told = sorted({report.agent for report in gap.reports(connection, by, row.gap)})
     facts = {"id": row.gap, "state": row.after, "article": row.article, "why": row.why}
     if found:
-        facts |= {"question": found.question, "lang": found.lang, "calls": found.calls, "agents": found.agents}
+        facts |= _met(found)
     return {"at": row.at.isoformat(), "gap": facts, "tell": told}
+
+
+def _told_of(surge: Surge, at: datetime) -> dict[str, Any]:
+    """What a receiver is told of a surge: the gap, and how many calls met it within how many minutes, against usual."""
+    minutes = int(cost.WINDOW / timedelta(minutes=1))
+    fast = {"since": surge.since.isoformat(), "calls": surge.calls, "minutes": minutes, "usual": round(surge.usual, 2)}
+    facts = {"id": surge.gap.id, "state": surge.gap.state, "article": surge.gap.article} | _met(surge.gap)
+    return {"at": at.isoformat(), "gap": facts, "surge": fast}
+
+
+def _met(one: Gap) -> dict[str, Any]:
+    return {"question": one.question, "lang": one.lang, "calls": one.calls, "agents": one.agents}

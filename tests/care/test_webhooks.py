@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -26,6 +26,7 @@ from kb.people.users import OPERATOR
 from tests.people_on_the_floor import BO, MAY, MINUTE, NOON, SUE
 
 SECRET = "a shared secret"
+HOUR = 60 * MINUTE
 
 
 @dataclass
@@ -177,3 +178,36 @@ def test_what_was_decided_before_anybody_listened_is_not_told(answered: Database
 def test_telling_is_the_machine_s_part(answered: Database) -> None:
     with answered.write() as connection, pytest.raises(NotAllowedError):
         webhooks.queue(connection, SUE, ["http://x"], NOON)
+
+
+def test_a_surge_is_told_once_while_it_lasts_and_again_when_it_goes_on_for_hours(
+    database: Database, receiver: Receiver
+) -> None:
+    def met(call: str, at: datetime) -> None:
+        row = {"id": call, "call": call, "agent": "may", "teams": [], "at": at, "question": "全网断了", "lang": "zh"}
+        row |= {"product": "", "seconds": 30.0, "signals": ["missing"], "tag": "", "gap": "g-1"}
+        with database.write() as connection:
+            connection.execute(sa.insert(tables.miss).values(**row))
+
+    def told(at: datetime) -> int:
+        return deliver(database, [receiver.url], SECRET, at)
+
+    with database.write() as connection:
+        gap.record(connection, MAY, Report("r-1", "g-1", "c-0", "may", NOON, "全网断了"))
+    for n in range(1, 5):
+        met(f"c-{n}", NOON + n * MINUTE)
+    assert [told(NOON + n * MINUTE) for n in (2, 5, 6)] == [0, 1, 0]
+    ((headers, body),) = receiver.got
+    assert headers["Firstcall-Event"] == "gap.surge"
+    got = json.loads(body)
+    assert got["surge"] == {"since": NOON.isoformat(), "calls": 5, "minutes": 15, "usual": 0.0}
+    assert (got["gap"]["id"], got["gap"]["question"], got["gap"]["state"]) == ("g-1", "全网断了", "new")
+    for hours in (1, 4):  # the same one still, and one after it
+        for n in range(5, 15):
+            met(f"c-{hours}-{n}", NOON + hours * HOUR + n * MINUTE)
+    assert [told(NOON + hours * HOUR + 15 * MINUTE) for hours in (1, 4)] == [0, 1]
+
+
+def test_telling_of_surges_is_the_machine_s_part(database: Database) -> None:
+    with database.write() as connection, pytest.raises(NotAllowedError):
+        webhooks.queue_surges(connection, SUE, ["http://x"], NOON)
