@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from kb.doors.ui import figures
-from kb.doors.ui.figures import charts, count, seconds
+from kb.doors.ui.figures import address, charts, count, seconds
 from kb.doors.ui.frame import hl, literal, me, t, told
 from kb.doors.ui.one_gap import one_gap
 from kb.doors.ui.one_gap.facts import department_name, show, state_badge
@@ -50,7 +50,7 @@ def page() -> None:
         tag = figures.sample(here, by)
         with here.database.read() as connection:
             teams = coaching.teams(connection, by, tag)
-        view = figures.filters(served, teams, tag, now, language=False)
+        view = address.filters(served, teams, tag, now, language=False)
         board = _read(here, by, view)
         chosen = st.query_params.get("gap", "")
         with here.database.read() as connection:
@@ -81,7 +81,7 @@ def _board(here: Desk, served: Served, by: User, board: Board, view: View, now: 
     }
     counts = {"open": len(board.gaps)} | {part: len(found) for part, found in listed.items()}
     names = {one: t(f"gaps.part_{one}") + (f" ({counts[one]:,})" if one in counts else "") for one in PARTS}
-    part = figures.tabs("show", t("gaps.part"), names, PARTS[0])
+    part = address.tabs("show", t("gaps.part"), names, PARTS[0])
     prices = {one.gap.id: one for one in board.prices}
     if part == "open":
         _dearest(board)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from kb.doors.ui import figures
+from kb.doors.ui.figures import address
 from kb.doors.ui.frame import me, t, told
 from kb.doors.ui.insight import asked, given, kept, people
 from kb.doors.ui.insight.looked import Looked
@@ -38,12 +39,12 @@ def page() -> None:
             figures.caught_up(here, served, by, now)
         with here.database.read() as connection:
             teams = coaching.teams(connection, by, tag)
-        looked = Looked(here, served, by, figures.filters(served, teams, tag, now), now)
+        looked = Looked(here, served, by, address.filters(served, teams, tag, now), now)
         parts = [one for one in DRAWN if whole or one == "coaching"]
         part = parts[0]
         if whole:
             names = {one: t(f"insights.part_{one}") for one in parts}
-            part = figures.tabs("part", t("insights.part"), names, parts[0])
+            part = address.tabs("part", t("insights.part"), names, parts[0])
         DRAWN[part](looked)
 
 

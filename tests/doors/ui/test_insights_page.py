@@ -197,6 +197,48 @@ def test_an_address_names_its_filters_and_its_list(look: Look, worked: Desk) -> 
     assert [row[1] for row in cells(app)] == ["router red light"]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "searches", "shown"),
+    [
+        (40, 0, "3", (40, 0)),
+        (40, 3, "", (40, 3)),  # the calls came after it
+        (0, 40, "3", (40, 0)),  # the other way round
+    ],
+)
+def test_an_own_period_is_in_the_address(
+    look: Look, worked: Desk, first: int, last: int, searches: str, shown: tuple[int, int]
+) -> None:
+    today = worked.site.today(NOW)
+    ago = [(today - timedelta(days=n)).isoformat() for n in (first, last)]
+    app = look("insights", SUE, **dict(zip(("days", "from", "to"), ("own", *ago), strict=True)))
+    if searches:
+        assert number(app, "searches").split("**")[1] == searches
+    else:
+        assert any(EMPTY["en"]["searches"] in one.value for one in app.info)
+    days = tuple(today - timedelta(days=n) for n in shown)
+    assert app.date_input(key="days-en-own").value == days
+    assert [app.query_params[name] for name in ("from", "to")] == [day.isoformat() for day in days]
+
+
+@pytest.mark.parametrize("asked", ["", "2026-13-01", "yesterday"])
+def test_days_that_are_none_are_the_usual_period(look: Look, worked: Desk, asked: str) -> None:
+    today = worked.site.today(NOW)
+    app = look("insights", SUE, **{"days": "own", "from": asked, "to": asked})
+    assert app.date_input(key="days-en-own").value == (today - timedelta(days=29), today)
+
+
+def test_a_period_chosen_goes_into_the_address_and_out_of_it_with_another(look: Look, worked: Desk) -> None:
+    today = worked.site.today(NOW)
+    app = look("insights", SUE)
+    app.selectbox(key="days-en").set_value("own").run()
+    app.date_input(key="days-en-own").set_value((today - timedelta(days=9), today)).run()
+    assert app.query_params["from"] == (today - timedelta(days=9)).isoformat()
+    assert number(app, "searches").split("**")[1] == "3"
+    app.selectbox(key="days-en").set_value("7").run()
+    assert "from" not in app.query_params
+    assert number(app, "searches").split("**")[1] == "3"
+
+
 def test_filters_narrow_what_is_counted(look: Look, worked: Desk) -> None:
     app = look("insights", SUE)
     app.selectbox(key="product-en").set_value("LH-R3000").run()

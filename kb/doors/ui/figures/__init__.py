@@ -5,23 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
 from kb.care import demo
 from kb.care.demo.story import TAG
 from kb.doors import wiring
-from kb.doors.ui.frame import hl, literal, me, t, told
+from kb.doors.ui.figures.address import tabs
+from kb.doors.ui.frame import literal, me, t, told
 from kb.doors.wiring import Desk, Served
 from kb.gaps.analytics import asked
-from kb.gaps.analytics.view import View
 from kb.people.users import Action, User, may
 from kb.text import csv_of
 
-PERIODS = (7, 30, 90, 365)  # days
-USUALLY = 30
-ANY = ""
 SHOWN = 25  # rows of a list on the page
 MOST = 5_000  # rows of a list as CSV
 LOOK = """
@@ -55,73 +52,12 @@ class Listing:
     linked: Mapping[int, Callable[[object], str]]
 
 
-# --- which part of the journal -------------------------------------------------------------------
+# --- the page ------------------------------------------------------------------------------------
 
 
 def look() -> None:
     """The look of numbers and lists, once a page."""
     st.html(f"<style>{LOOK}</style>")
-
-
-def filters(served: Served, teams: Sequence[str], tag: str, now: datetime, *, language: bool = True) -> View:
-    """Period, team, product and language, all in the address. The period ends now and begins with a day."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        periods = {str(days): t("figures.days", days=days) for days in PERIODS}
-        days = choice("days", t("figures.period"), periods, str(USUALLY), width=170)
-        team = choice("team", t("figures.team"), {ANY: t("figures.all_teams")} | {one: one for one in teams})
-        products = {code: product.name(hl()) for code, product in served.catalogue.items()}
-        product = choice("product", t("figures.product"), {ANY: t("figures.all_products")} | products)
-        langs = {ANY: t("figures.all_languages"), "zh": "中文", "en": "English"}
-        lang = choice("lang", t("figures.lang"), langs) if language else ANY
-    begins = served.site.today(now) - timedelta(days=int(days) - 1)
-    return View(datetime.combine(begins, time(0), served.site.zone).astimezone(UTC), now, team, product, lang, tag)
-
-
-def choice(key: str, label: str, names: Mapping[str, str], default: str = ANY, *, width: int = 210) -> str:
-    """One of the named from a list, in the address under its key whatever the page's language."""
-    here = _in_address(key, names, default)
-    return st.selectbox(
-        label,
-        list(names),
-        format_func=lambda one: names.get(one, one),
-        key=here,
-        on_change=_into_address,
-        args=(key, here, default),
-        width=width,
-    )
-
-
-def tabs(key: str, label: str, names: Mapping[str, str], default: str) -> str:
-    """One of the named side by side, in the address as `choice` is."""
-    here = _in_address(key, names, default)
-    chosen: str | None = st.segmented_control(
-        label,
-        list(names),
-        format_func=lambda one: names.get(one, one),
-        required=True,
-        label_visibility="collapsed",
-        key=here,
-        on_change=_into_address,
-        args=(key, here, default),
-    )
-    return chosen or default
-
-
-def _in_address(key: str, names: Mapping[str, str], default: str) -> str:
-    """The widget's key: one a language, as Streamlit keeps the words chosen. It begins with what the address says."""
-    here = f"{key}-{hl()}"
-    if here not in st.session_state:
-        asked = st.query_params.get(key, default)
-        st.session_state[here] = asked if asked in names else default
-    return here
-
-
-def _into_address(key: str, here: str, default: str) -> None:
-    chosen = st.session_state[here]
-    if chosen == default:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = chosen
 
 
 def caught_up(here: Desk, served: Served, by: User, now: datetime) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from kb.content.articles import Article
 from kb.doors.ui import figures
-from kb.doors.ui.figures import Listing, Number, charts, count
+from kb.doors.ui.figures import Listing, Number, address, charts, count
 from kb.doors.ui.frame import t
 from kb.doors.ui.insight.looked import Looked, day_of
 from kb.gaps.analytics import reuse
@@ -74,7 +74,7 @@ def _questions(page: Looked, used: list[str]) -> None:
     """The real questions that reached one article."""
     st.subheader(t("insights.questions"), anchor=False)
     titles = {id: page.title(id) for id in used}
-    chosen = figures.choice("article", t("insights.article"), titles, used[0], width=400)
+    chosen = address.choice("article", t("insights.article"), titles, used[0], width=400)
     with page.read() as connection:
         found = reuse.questions(connection, page.by, page.view, chosen, QUESTIONS_MOST)
     header = [t("insights.question"), t("insights.times"), t("insights.helped_times")]

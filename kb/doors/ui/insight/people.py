@@ -7,8 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from kb.db import Connection
-from kb.doors.ui import figures
-from kb.doors.ui.figures import count, percent, seconds, span
+from kb.doors.ui.figures import address, count, percent, seconds, span
 from kb.doors.ui.frame import t
 from kb.doors.ui.insight.looked import Looked
 from kb.gaps.analytics import coaching, feedback, reuse
@@ -31,7 +30,7 @@ def people(page: Looked) -> None:
         return
     with st.container(width=420):
         shown = {id: names.get(id, id) for id in choices}
-        person = figures.choice("person", t("insights.person"), shown, choices[0], width=400)
+        person = address.choice("person", t("insights.person"), shown, choices[0], width=400)
     with page.read() as connection:
         if person in people:
             own, middle = coaching.of_person(connection, page.by, page.view, person)
