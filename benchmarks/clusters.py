@@ -39,7 +39,7 @@ from indexer.vectors import VectorCache
 from kb import text
 from kb.config import settings
 from kb.gaps import clusters
-from kb.gaps.clusters import Labels, Rows, Space
+from kb.gaps.clusters import Labels, Rows, Space, regrouping
 from kb.gaps.clusters.stream import Stream
 
 WORK = settings().home / "bench"
@@ -53,6 +53,7 @@ GRIDS: Mapping[str, Sequence[float]] = {
     "agglomerative": (0.5, 0.55, 0.6, 0.65, 0.7),
 }
 FIGURES = ("ari", "nmi", "purity")
+_SEEN: dict[bytes, Labels] = {}  # what was found in the same questions before: it does not depend on the bar
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,29 @@ def read(file: Path, encoder: SentenceEncoder, limit: int = 0) -> Intents:
 
 
 def stream(data: Intents, bar: float) -> Labels:
-    """Labels after the questions came one by one, in this order."""
+    """Labels after the questions came one by one, in this order, with a look at all of them whenever one is due."""
     placed = Space.of(data.vectors, data.langs).place(data.vectors, data.langs)
-    joined = Stream(placed.shape[1], bar=bar)
-    for row in placed:
+    joined, seen = Stream(placed.shape[1], bar=bar), 0
+    for n, row in enumerate(placed, 1):
         joined.add(row)
+        if regrouping.is_due(n - seen, seen):
+            joined, seen = _regrouped(joined, placed[:n], bar), n
     return joined.labels
+
+
+def _regrouped(joined: Stream, placed: Rows, bar: float) -> Stream:
+    """The same questions as the background puts them together, ready for the next to come."""
+    needs, latest = joined.labels, placed[-regrouping.MOST :]
+    key = latest.tobytes()
+    if key not in _SEEN:
+        _SEEN[key] = clusters.grouped(latest)
+    now = needs[-len(latest) :]
+    after = regrouping.renumbered(now, _SEEN[key], np.zeros(len(now), bool))
+    needs[-len(latest) :] = np.where(after > now.max(), after + needs.max() - now.max(), after)
+    again = Stream(placed.shape[1], bar=bar)
+    for row, need in zip(placed, needs, strict=True):
+        again.put(row, int(need))
+    return again
 
 
 def agglomerative(data: Intents, distance: float) -> Labels:

@@ -7,6 +7,7 @@ encoder no longer than for another search, and nothing is embedded twice, also n
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -21,7 +22,7 @@ from kb.care import webhooks
 from kb.db import Database
 from kb.finding.search import Encoder, Tokens, Vector
 from kb.gaps import misses
-from kb.gaps.clusters import Space, joining
+from kb.gaps.clusters import Space, joining, regrouping
 from kb.people.users import OPERATOR
 
 log = logging.getLogger("firstcall")
@@ -57,6 +58,8 @@ class GapKeeper:
         """cache: the file of vectors that are known already."""
         self._cache = cache
         self._space: tuple[str, Space | None] = "", None  # of which generation
+        self._new: Counter[str] = Counter()  # tag → misses that joined since all were looked at together …
+        self._known: Counter[str] = Counter()  # … and how many questions those were
 
     def look(self, database: Database, engine: Engine | None, encoder: Encoder | None, at: datetime) -> int:
         """Notice what missed since the last look and join it; how many misses joined a gap. Raises StoreError.
@@ -69,7 +72,14 @@ class GapKeeper:
                 seen = misses.notice(connection, OPERATOR, at)
         if engine is None or encoder is None:
             return 0
-        return sum(self._join(database, engine, encoder, at, tag) for tag in misses.COUNTED)
+        total = 0
+        for tag in misses.COUNTED:
+            joined = self._join(database, engine, encoder, at, tag)
+            total += joined
+            self._new[tag] += joined
+            if joined and regrouping.is_due(self._new[tag], self._known[tag]):
+                self._regroup(database, engine, encoder, at, tag)
+        return total
 
     def _join(self, database: Database, engine: Engine, encoder: Encoder, at: datetime, tag: str) -> int:
         joined = 0
@@ -87,6 +97,21 @@ class GapKeeper:
             with database.write() as connection:
                 joining.keep(connection, OPERATOR, decided, at)
             joined += len(decided.gap)
+
+    def _regroup(self, database: Database, engine: Engine, encoder: Encoder, at: datetime, tag: str) -> None:
+        """Look at all questions together."""
+        with database.read() as connection:
+            asked = regrouping.questions(connection, tag)
+        with closing(VectorCache(self._cache)) as cache:
+            space = self._measured(engine, encoder, cache)
+            if space is None:
+                return
+            said = list(dict.fromkeys(one.question for one in asked))
+            rows = cache.passages(said, Asked(encoder))
+        found = regrouping.regroup(asked, dict(zip(said, rows, strict=True)), space)
+        with database.write() as connection:
+            regrouping.keep(connection, OPERATOR, found, at)
+        self._new[tag], self._known[tag] = 0, len(asked)
 
     def _measured(self, engine: Engine, encoder: Encoder, cache: VectorCache) -> Space | None:
         """The space of the base's own questions, None where it has too few of them."""

@@ -84,7 +84,7 @@ def batch(vectors: Rows, langs: Sequence[str] | None = None, *, bar: float = BAR
     placed = Space.of(vectors, langs).place(vectors, langs)
     drawn = np.sort(np.random.default_rng(0).permutation(len(placed))[:LARGEST])
     labels = np.full(len(placed), -1, np.int64)
-    labels[drawn] = average_linkage(likeness(placed[drawn]), bar)
+    labels[drawn] = grouped(placed[drawn], bar)
     others = np.flatnonzero(labels < 0)
     if len(others):
         middles = np.stack([placed[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
@@ -92,6 +92,11 @@ def batch(vectors: Rows, langs: Sequence[str] | None = None, *, bar: float = BAR
         alone = labels.max() + 1 + np.arange(len(others))
         labels[others] = np.where(cosines.max(axis=1) >= NEAR, cosines.argmax(axis=1), alone)
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def grouped(placed: Rows, bar: float = BAR) -> Labels:
+    """(n, dim) rows of a `Space`, at most `LARGEST` → (n,) labels from 0: those that are one need, seen together."""
+    return average_linkage(likeness(placed), bar) if len(placed) > 1 else np.zeros(len(placed), np.int64)
 
 
 def likeness(placed: Rows) -> Rows:
