@@ -142,10 +142,17 @@ def _asks(calls: list[ast.Call]) -> bool:
     return any(ast.unparse(one.func).rpartition(".")[2] in ("require", "may") for one in calls)
 
 
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
 FOUND = [pair for module, tree in rooms() for pair in _functions(module, tree)]
 EVERY = {one.name: one for one, _ in FOUND}
 ACTING = {one.name: one for one, acts in FOUND if acts}
 FIRST = {name: one for name, one in ACTING.items() if one.first}
+ALIKE: dict[str, list[str]] = {}  # by the last part of their names
+for _name in EVERY:
+    ALIKE.setdefault(_last(_name), []).append(_name)
 
 
 def asks(name: str, seen: frozenset[str] = frozenset()) -> bool:
@@ -156,7 +163,7 @@ def asks(name: str, seen: frozenset[str] = frozenset()) -> bool:
     if one.first or one.asks:
         return True
     module = name.rpartition(".")[0]
-    reached = {other for other in EVERY for call in one.calls if _is_call_of(call, other, module)}
+    reached = {other for call in one.calls for other in ALIKE.get(_last(call), ()) if _is_call_of(call, other, module)}
     return any(asks(other, seen | {name}) for other in reached)
 
 
