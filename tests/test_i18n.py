@@ -73,6 +73,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "diagnosis.do_*": ["already_there", *mending.REMEDIES],
     "diagnosis.write_*": ["zh", "en"],
     "replay.*": replay.LACKS,
+    "diagnosis.*_word": ["their", "our"],
     "roundtable.as_*": ["md", "html", "csv"],
     "state.*": STATES,
     "studio.by_*": ("view", "reason", "state", "category", "lang"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
@@ -19,6 +19,7 @@ from kb.doors.wiring import Desk
 from kb.errors import KBError, NotFoundError, RequestError
 from kb.finding.held_out import normal
 from kb.gaps import diagnosis, gap, moves
+from kb.gaps.analytics import rewording
 from kb.gaps.diagnosis import Asking, Diagnosis
 from kb.gaps.gap import Gap
 from kb.i18n import sentences
@@ -31,6 +32,7 @@ from kb.studio.writing import Saved
 
 QUESTIONS_MOST = 12  # of customers, put into an article at once
 REMEDIES = ("add_words", "add_product", "revive", "publish")  # those that are one save
+PAIRS_MOST = 8  # words and other words for them, proposed as synonyms
 NEAREST = 5  # hits that tell the category of a new article
 LANGS = {"zh": "zh-CN", "en": "en"}
 _SLUG = re.compile(r"[a-z0-9]+")
@@ -64,7 +66,8 @@ def diagnose(desk: Desk, by: User, id: str, at: datetime) -> Diagnosis | None:
         named = diagnosis.known(connection, by, id)
     known = {one: asker.engine.article(one) for one in sorted(named) if one in asker.engine.ids}
     whole = diagnosis.diagnose(questions, asker.find, asker.base, known, served.glossary)
-    return diagnosis.veiled(whole, partial(may_read, by))
+    spoken = sum(bool(served.synonyms.terms(one.question).alike) for one in questions)
+    return diagnosis.veiled(replace(whole, synonyms=max(whole.synonyms, spoken)), partial(may_read, by))
 
 
 def reasons(desk: Desk, by: User, ids: Sequence[str], at: datetime) -> dict[str, Diagnosis]:
@@ -115,6 +118,18 @@ def may_mend(by: User, one: Gap, found: Diagnosis) -> bool:
     if found.remedy == "revive" and found.article.state == "archived":
         return bool({"validated", "not-validated"} & set(states))
     return found.remedy in REMEDIES and may_change(by, found.article)
+
+
+def otherwise(desk: Desk, found: Diagnosis) -> tuple[tuple[str, str], ...]:
+    """What callers said and what the article says for it, where the two may mean the same: at most `PAIRS_MOST`."""
+    served, one = desk.served or desk.open(), found.article
+    if one is None:
+        return ()
+    together = served.opened.engine.lexicon.evidence
+    asked = [each.asking.question for each in found.findings if each.article and each.article.id == one.id]
+    pairs = (rewording.difference(each, own, together) for each in asked for own in (*one.questions, one.title))
+    new = (pair for pair in pairs if pair and not served.synonyms.settles(*pair))
+    return tuple(dict.fromkeys(new))[:PAIRS_MOST]
 
 
 def sharers(article: Article, people: Iterable[User]) -> tuple[User, ...]:

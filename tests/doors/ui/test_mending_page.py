@@ -20,6 +20,7 @@ from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people import users
 from kb.people.users import Role, User
+from kb.tuning import synonyms
 from tests.doors.ui.conftest import MAY, SUE, Look, texts
 from tests.gaps.need import NEEDS, base_of_needs
 from tests.on_call import desk_of
@@ -44,6 +45,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
                 connection.execute(sa.update(tables.gap).where(tables.gap.c.id == id).values(article=need.article))
         for lang, question in THERE.items():
             gap.record(connection, MAY, Report(f"r-{lang}", f"there-{lang}", "c", "may", NOW, question))
+            low = NEEDS[f"ranked-{lang}"]
+            gap.record(connection, MAY, Report(f"l-{lang}", f"low-{lang}", "c", "may", NOW, low.first))
+            connection.execute(
+                sa.update(tables.gap).where(tables.gap.c.id == f"low-{lang}").values(article=low.article)
+            )
             again = NEEDS[f"retired-{lang}"].second
             gap.record(connection, MAY, Report(f"a-{lang}", f"again-{lang}", "c", "may", NOW, again))
     yield one
@@ -170,3 +176,32 @@ def test_who_may_not_change_the_article_is_offered_no_press(people: Look, hl: st
     app = opened(people, SUE, "again", hl)  # a supervisor writes, and does not publish
     assert "mend" not in keys(app)
     assert {"write-zh", "write-en"} <= keys(app)
+
+
+@pytest.mark.parametrize(
+    ("hl", "words", "effect"),
+    [("zh", ("不转", "故障"), "会换一种问法"), ("en", ("broke", "failed"), "would be asked otherwise")],
+)
+def test_another_word_for_a_word_of_the_article_is_looked_at_and_kept(
+    people: Look, desk: Desk, hl: str, words: tuple[str, str], effect: str
+) -> None:
+    with desk.database.write() as connection:  # it names an article that another gap's press may have saved
+        connection.execute(sa.update(tables.gap).where(tables.gap.c.id == f"low-{hl}").values(state="new"))
+    app = opened(people, EVA, "low", hl)
+    assert not any(one.key == "synonym-save" for one in app.button)
+    for side, word in zip(("their", "our"), words, strict=True):
+        app.text_input(key=f"synonym-{side}").set_value(word)
+    app.run()
+    app.button(key="synonym-look").click().run(timeout=60)
+    assert any(effect in text for text in texts(app))
+    app.button(key="synonym-save").click().run()
+    assert not app.exception
+    assert not app.error
+    assert words in synonyms.load(desk.settings.articles).groups
+    low = desk.open().synonyms.terms(NEEDS[f"ranked-{hl}"].first).alike
+    assert low  # the next question is asked with it
+
+
+@pytest.mark.parametrize("hl", ["zh", "en"])
+def test_who_may_not_tune_the_search_adds_no_synonym(people: Look, hl: str) -> None:
+    assert "synonym-look" not in keys(opened(people, SUE, "low", hl))

@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from kb.content.articles import Article
-from kb.doors import mending, wiring
+from kb.doors import mending, tuning, wiring
+from kb.doors.tuning import Effect
 from kb.doors.ui import workbench
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
 from kb.doors.wiring import Desk, Served
@@ -18,6 +19,7 @@ from kb.gaps.gap import Gap
 from kb.gaps.replay import Proof
 from kb.people import users
 from kb.people.users import SAMPLES, Action, User, may
+from kb.tuning.synonyms import LENGTH_MOST
 
 EDIT_PAGE = Path(__file__).parent.parent / "edit.py"
 LANGS = ("zh", "en")
@@ -64,6 +66,8 @@ def _remedy(here: Desk, by: User, one: Gap, found: Diagnosis) -> None:
         shares = found.article if found.remedy == "share" else None
         if shares and mending.sharers(shares, [by]) and st.button(t("diagnosis.do_share"), type="primary", key="share"):
             st.switch_page(EDIT_PAGE, query_params={"id": shares.id, "hl": hl()})
+        if found.remedy == "add_words" and may(by, Action.TUNE_SEARCH):
+            _synonym(here, by, found)
         if found.remedy == "translate" and found.article and may(by, Action.WRITE_ARTICLE):
             lang = "en" if found.article.lang.startswith("zh") else "zh"
             if st.button(t("diagnosis.do_translate"), type="primary", key="translate"):
@@ -72,6 +76,46 @@ def _remedy(here: Desk, by: User, one: Gap, found: Diagnosis) -> None:
             for lang in LANGS:
                 if st.button(t(f"diagnosis.write_{lang}"), key=f"write-{lang}", icon=":material/edit_note:"):
                     _write(here, by, one, lang, None)
+
+
+def _synonym(here: Desk, by: User, found: Diagnosis) -> None:
+    """Another word for a word of the article: what it would do is looked at before it is saved."""
+    pairs = mending.otherwise(here, found)
+    with st.popover(t("diagnosis.do_synonym"), icon=":material/join_inner:"):
+        proposed = pairs[0] if pairs else ("", "")
+        theirs, ours = (
+            st.text_input(t(f"diagnosis.{side}_word"), word, max_chars=LENGTH_MOST, key=f"synonym-{side}").strip()
+            for side, word in zip(("their", "our"), proposed, strict=True)
+        )
+        if len(pairs) > 1:
+            others = literal("; ".join(" = ".join(pair) for pair in pairs[1:]))
+            st.caption(t("diagnosis.other_pairs", pairs=others))
+        if st.button(t("words.look"), disabled=not (theirs and ours), key="synonym-look"):
+            with told(), st.spinner(t("words.looking")):
+                st.session_state["synonym-seen"] = (theirs, ours), _would(here, by, (theirs, ours))
+        seen, effect = st.session_state.get("synonym-seen", (None, None))
+        if seen and seen == (theirs, ours):
+            st.markdown(_effect(effect))
+            st.button(t("words.save"), type="primary", key="synonym-save", on_click=_same, args=(theirs, ours))
+
+
+def _would(here: Desk, by: User, words: tuple[str, str]) -> Effect | None:
+    served = here.served or here.open()
+    return tuning.effect_of_synonyms(here, by, served.synonyms.with_words(words), datetime.now(UTC))
+
+
+def _effect(effect: Effect | None) -> str:
+    if effect is None:
+        return t("words.warming")
+    better = sum(one.is_better for one in effect.shifts)
+    return t("diagnosis.effect", touched=effect.touched, better=better, worse=len(effect.shifts) - better)
+
+
+def _same(theirs: str, ours: str) -> None:
+    with told():
+        tuning.add_synonyms(wiring.desk(), me(), (theirs, ours), datetime.now(UTC))
+        st.session_state.pop("synonym-seen", None)
+        st.toast(t("words.saved"), icon=":material/check:")
 
 
 def _who_shares(here: Desk, article: Article) -> None:
