@@ -227,3 +227,15 @@ def test_the_sample_base_is_found_by_sound(base: SmallBase) -> None:
         assert "退款" in found.heard
         assert found.hits[0].article.lang == "zh-CN"
         assert any(hit.article.id == "refund-times-zh" for hit in found.hits[:3])
+
+
+def test_a_last_word_cut_short_is_ended_by_what_the_words_before_it_find(base: SmallBase) -> None:
+    base.write("cable-en", "Charging cable", body="The cable, the cable and the cable again: charge with the cable.")
+    base.write("refund-en", "Refund to a cancelled card", body="A refund to a cancelled order takes five days.")
+    base.build()
+    index = base.open().engine
+    assert index.lexicon.grown("ca") == "cable"
+    for typed, meant in (("refund for a canc", "refund for a cancelled"), ("canc", "cancelled"), ("caz", "caz")):
+        assert search(typed, ALL, index=index, encoder=base.encoder, catalogue={}).heard == meant
+    said = search("refund of my cab", ALL, index=index, encoder=base.encoder, catalogue={}).heard
+    assert said == "refund of my cab"  # a word that anybody knows is never touched

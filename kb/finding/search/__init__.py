@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kb import text
 from kb.content.articles import Article
@@ -67,6 +68,7 @@ __all__ = [
     "stand_in",
 ]
 
+GROWN_FROM = 5  # articles whose words may end the one that is being typed
 RERANKED = 10  # articles a reranker reads, where one is set up
 
 
@@ -145,7 +147,7 @@ def search(
     typed = text.clean(question)
     if not typed:
         raise QuestionError("question_empty")
-    asked = heard(typed, index.lexicon)
+    asked = heard(typed, index.lexicon, lambda start: _grown(start, typed, scope, index))
     if encoder and vector is None:
         rows, (tokens,) = encoder.with_tokens([asked], query=True)
         vector = rows[0]
@@ -172,6 +174,24 @@ def search(
     certain = bool(hits) and (hits[0].named or _spelled(hits[0], taught))
     verdict = judge(bool(hits), signals_of(lists, index, taught), curve, named=certain)
     return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
+
+
+def _grown(start: str, typed: str, scope: Scope, index: Index) -> str:
+    """The word that begins like this in the articles that the words before it find best; '' for none.
+
+    The base's most used one would often lead a whole question astray.
+    """
+    before = typed[: len(typed) - len(start)]
+    terms = replace(text.query_terms(before), prefix=start)
+    if not terms.words:
+        return ""
+    weight: dict[str, float] = {}
+    for item in index.lexical(terms, scope, GROWN_FROM):
+        article = index.article(item.article)
+        folded = text.fold("\n".join((article.title, *article.questions, article.body)))
+        for word in re.findall(rf"(?<![a-z0-9]){start}[a-z]+(?![a-z0-9])", folded):
+            weight[word] = weight.get(word, 0.0) + item.score
+    return max(weight, key=lambda word: (weight[word], word), default="")
 
 
 def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Article, ...]:

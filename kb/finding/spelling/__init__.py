@@ -27,13 +27,21 @@ _WORDS = re.compile(rf"{_WORD}(?: {_WORD})*")
 _WIDE = {wide: wide - 0xFEE0 for wide in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 
 
-def heard(asked: str, lexicon: Lexicon) -> str:
-    """A cleaned question as it was meant. Nothing changes where the base is empty."""
+def heard(asked: str, lexicon: Lexicon, grow: latin.Grow | None = None) -> str:
+    """A cleaned question as it was meant. Nothing changes where the base is empty.
+
+    grow: finds the end of an English word that is still being typed; without it, or where it finds none, that is the
+          base's most used word that begins so
+    """
     if not lexicon:
         return asked
+
+    def ending(start: str) -> str:
+        return (grow(start) if grow else "") or lexicon.grown(start)
+
     plain = speech.written(asked.translate(_WIDE))
     plain = _HAN_RUN.sub(lambda run: _chinese(run.group(), lexicon), plain)
-    meant = _WORDS.sub(lambda run: _latin(run.group(), lexicon, _Around.of(run)), plain)
+    meant = _WORDS.sub(lambda run: _latin(run.group(), lexicon, _Around.of(run), ending), plain)
     return _BETWEEN.sub("", meant) if len(_BETWEEN.findall(meant)) > len(_BETWEEN.findall(plain)) else meant
 
 
@@ -61,7 +69,7 @@ def _chinese(run: str, lexicon: Lexicon) -> str:
     return run if lexicon.traditional and meant == simple else meant
 
 
-def _latin(run: str, lexicon: Lexicon, around: _Around) -> str:
+def _latin(run: str, lexicon: Lexicon, around: _Around, grow: latin.Grow) -> str:
     """Latin words with single spaces between them, each put right."""
     words = run.split(" ")
     known = [len(word) > LONGEST or lexicon.knows(word.lower()) for word in words]
@@ -90,9 +98,8 @@ def _latin(run: str, lexicon: Lexicon, around: _Around) -> str:
         name = word.isupper() or (word[0].isupper() and at > 0)
         if not known[at] and not name and mended < MOST_MENDED:
             mended += 1
-            word = latin.mended(
-                word.lower(), lexicon, growing=around.last and not around.before and at == len(words) - 1
-            )
+            growing = around.last and not around.before and at == len(words) - 1
+            word = latin.mended(word.lower(), lexicon, grow if growing else None)
             word = words[at] if word == words[at].lower() else word
         out.append(word)
         at += 1

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kb import text
 from kb.finding.spelling.lexicon import Lexicon
+
+Grow = Callable[[str], str]  # the beginning of a word → the word, '' where nothing is known of it
 
 SHORTEST = 4  # letters of a word that may be misspelt: shorter ones are near to too many others
 
 
-def mended(word: str, lexicon: Lexicon, *, growing: bool) -> str:
+def mended(word: str, lexicon: Lexicon, grow: Grow | None = None) -> str:
     """What an unknown word (folded letters) was meant to be: grown to its end where it is still being typed,
-    its one or two slips put right, or taken apart where a space is missing; as typed where nothing fits."""
-    if growing and len(word) > 2 and (whole := lexicon.grown(word)):
+    its one or two slips put right, or taken apart where a space is missing; as typed where nothing fits.
+
+    grow: how its end is found, for the word that is still being typed
+    """
+    if grow and len(word) > 2 and (whole := grow(word)):
         return whole
     if len(word) < SHORTEST:
         return word
