@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from kb.config import settings
+from kb.config import ROOT, settings
 from kb.db import Database
 from kb.doors.wiring import Desk
 from tests.on_call import base_of, desk_of
-from tests.small_base import SmallBase
+from tests.small_base import NOON, SmallBase
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceEncoder
+    from indexer.engine import Engine
 
 
 class ByFile(LoadScopeScheduling):
@@ -75,3 +77,17 @@ def exact_encoder(real_encoder: SentenceEncoder) -> SentenceEncoder:
 
     fp32 = replace(settings(), precision="fp32")
     return real_encoder if real_encoder.precision == "fp32" else SentenceEncoder(fp32)
+
+
+@pytest.fixture(scope="session")
+def sample_index(real_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The sample articles as the product indexes them, in a home of its own with the kept vectors."""
+    from indexer.build import build
+    from indexer.generation import open_current
+    from indexer.vectors import VectorCache
+
+    index = tmp_path_factory.mktemp("sample") / "index"
+    with closing(VectorCache(settings().home / "vectors.sqlite")) as cache:
+        report = build(ROOT / "articles", index, real_encoder, cache, at=NOON)
+    assert report.refused == ()
+    return open_current(index).engine

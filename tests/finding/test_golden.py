@@ -14,17 +14,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from indexer.build import build
 from indexer.encoder import SentenceEncoder
-from indexer.generation import open_current
-from indexer.vectors import VectorCache
+from indexer.engine import Engine
 from kb import text
-from kb.config import ROOT, settings
+from kb.config import ROOT
 from kb.content import products
 from kb.content.articles import read_all
 from kb.finding.search import Hits, Tokens, Vector, search
 from kb.people.scope import ANSWERING_STATES
-from tests.small_base import NOON, scope
+from tests.small_base import scope
 
 GOLDEN = ROOT / "tests" / "golden"
 LANGUAGES = ("zh", "en")
@@ -179,16 +177,9 @@ class Measured:
 
 
 @pytest.fixture(scope="module")
-def measured(real_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    """Every golden question asked of the sample base, built in a home of its own with the kept vectors."""
-    home = tmp_path_factory.mktemp("golden")
-    cache = VectorCache(settings().home / "vectors.sqlite")
-    try:
-        report = build(ROOT / "articles", home / "index", real_encoder, cache, at=NOON)
-    finally:
-        cache.close()
-    assert report.refused == ()
-    index = open_current(home / "index").engine
+def measured(real_encoder: SentenceEncoder, sample_index: Engine) -> Measured:
+    """Every golden question asked of the sample base."""
+    index = sample_index
     catalogue = products.load(ROOT / "articles")
     encoder = Prepared(real_encoder, [text.clean(one.text) for one in QUESTIONS])
     answers, words = {}, {}
