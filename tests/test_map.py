@@ -164,7 +164,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.margin",
         "kb.doors.ui.trust",
     ),
-    "editor parts": ("kb.doors.ui.importing", "kb.doors.ui.words"),
+    "editor parts": ("kb.doors.ui.importing", "kb.doors.ui.words", "kb.doors.ui.field", "kb.doors.ui.twins"),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "ui pages": (
         "kb.doors.ui.search",

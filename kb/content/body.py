@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from kb.content.articles import Article, Block, Section, Span, blocks_of
 
@@ -67,6 +68,42 @@ def parts(article: Article) -> list[tuple[str, str]]:
         if under:
             found.append((heading, under))
     return found
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What stands under one heading of level 1 or 2, heading and all; '' before the first."""
+
+    heading: str
+    span: Span
+
+
+def chapters(article: Article) -> tuple[Chapter, ...]:
+    """The body cut at its headings of level 1 and 2; what stands before them only where it says something."""
+    tops = [section for section in article.sections if section.level in (1, 2)]
+    starts = [article.body_start, *(section.span.start for section in tops), len(article.source)]
+    names = ["", *(section.heading for section in tops)]
+    cut = [Chapter(name, Span(a, b)) for name, (a, b) in zip(names, itertools.pairwise(starts), strict=True)]
+    return tuple(one for one in cut if one.heading or article.source[one.span.start : one.span.end].strip())
+
+
+def abreast(article: Article, twin: Article) -> tuple[tuple[Chapter | None, Chapter | None], ...]:
+    """The chapters of an article and its twin side by side, told by the blocks and tables in them: headings are in two
+    languages. None where one has no chapter for the other's."""
+    ours, theirs = _built(article), _built(twin)
+    found = SequenceMatcher(None, [build for _, build in ours], [build for _, build in theirs]).get_opcodes()
+    pairs = [pair for _, a, b, c, d in found for pair in itertools.zip_longest(ours[a:b], theirs[c:d])]
+    return tuple((mine[0] if mine else None, its[0] if its else None) for mine, its in pairs)
+
+
+def _built(article: Article) -> list[tuple[Chapter, tuple[str, ...]]]:
+    """Each chapter with what it is built of, which is the same in any language."""
+    pieces = [(table.span.start, "table") for table in tables(article)]
+    pieces += [(block.span.start, block.kind) for block in article.blocks]
+    return [
+        (one, tuple(kind for at, kind in sorted(pieces) if one.span.start <= at < one.span.end))
+        for one in chapters(article)
+    ]
 
 
 def tables(article: Article) -> tuple[Table, ...]:

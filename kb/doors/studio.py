@@ -25,6 +25,7 @@ from kb.studio.drafts import Draft
 from kb.studio.header import Value, template, with_keys
 from kb.studio.life import check_change, may_read
 from kb.studio.review import next_review
+from kb.studio.revisions import Standing
 from kb.studio.writing import Saved
 
 LANGS = {"zh": "zh-CN", "en": "en"}  # of the interface → of an article
@@ -182,6 +183,25 @@ def until_found(desk: Desk, article: Article, within: float = FOUND_WITHIN) -> f
             return time.monotonic() - began
         time.sleep(0.02)
     return None
+
+
+# --- twins ---------------------------------------------------------------------------------------
+
+
+def standings(desk: Desk, shelf: Sequence[Article]) -> dict[str, Standing]:
+    """Article id → how it and its twin stand, for each that has one."""
+    with desk.database.read() as connection:
+        return revisions.standings(connection, [(one.id, one.twin) for one in shelf if one.twin])
+
+
+def say_the_same(desk: Desk, by: User, id: str, at: datetime) -> None:
+    """Somebody looked at both: an article says what its twin says. Raises NotFoundError where there is none that this
+    person may see, NotAllowedError where they may not change it."""
+    article = article_of(desk, by, id)
+    with desk.database.write() as connection:
+        revisions.record(connection, article, at, revisions.DISK, "disk")  # what was not stamped yet
+        revisions.in_step(connection, by, article, at)
+        audit.append(connection, by.id, "edit", at, id, cause=revisions.TWIN, version=article.version[:8])
 
 
 # --- pictures ------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ DISUSED_DAYS = 365
 REUSE = 3  # calls solved by an article that is not validated, from which it is worth a reviewer's time
 
 # Why an article stands in the queue, most pressing first.
-REASONS = ("expired", "expiring", "overdue", "flagged", "reused", "no_owner", "disused", "unreviewed")
+REASONS = ("expired", "expiring", "overdue", "flagged", "behind", "reused", "no_owner", "disused", "unreviewed")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Use:
     flags:         sentences flagged and not yet answered
     gaps:          open gaps that wait for this article
     last:          the day it was last opened, None = never
+    behind:        the day its twin was changed and it was not, None = they are in step
     """
 
     views: int = 0
@@ -38,6 +39,7 @@ class Use:
     flags: int = 0
     gaps: int = 0
     last: date | None = None
+    behind: date | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def _reasons(article: Article, use: Use, today: date, watched: date) -> dict[str
         "expiring": until is not None and 0 <= (until - today).days <= WARN_DAYS,
         "overdue": due is not None and due < today,
         "flagged": use.flags > 0,
+        "behind": use.behind is not None,
         "reused": article.state == "not-validated" and use.solved >= REUSE,
         "no_owner": not article.owner,
         "disused": (today - since).days > DISUSED_DAYS,

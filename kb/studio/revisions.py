@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from kb import tables
 from kb.content import versions
 from kb.content.articles import Article, parse
-from kb.errors import NotFoundError
+from kb.errors import ArticleError, NotFoundError
 from kb.people.users import User
-from kb.studio.life import may_read
+from kb.studio.life import check_change, may_read
 
-CAUSES = ("studio", "disk", "restore", "import", "bulk", "move")
+TWIN = "twin"  # no change: somebody saw that both languages say the same
+CAUSES = ("studio", "disk", "restore", "import", "bulk", "move", TWIN)
 GIT_SECONDS = 30
 COMMIT = "\x01"  # before each commit in what git prints
 DISK = "disk"  # who made a change that git tells nothing about
@@ -151,3 +152,97 @@ def diff(old: str, new: str, around: int = 2) -> Sequence[str]:
     """What differs between two files, as the lines of a unified diff without its header."""
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=around)
     return [line for line in lines if not line.startswith(("---", "+++"))]
+
+
+def changed_lines(old: str, new: str) -> frozenset[int]:
+    """The lines (from 1) of a text that were not in the one before; where some were taken out, the one after them."""
+    found = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_opcodes()
+    return frozenset(
+        line
+        for kind, _, _, start, end in found
+        if kind != "equal"
+        for line in range(start + 1, max(end, start + 1) + 1)
+    )
+
+
+# --- twins ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an article and its twin in another language stand to each other.
+
+    behind: id of the one that was not changed after the other was, '' where they are in step
+    since:  when the other one was changed first, None in step
+    step:   article id → the version in which they last were in step
+    """
+
+    behind: str
+    since: datetime | None
+    step: Mapping[str, str]
+
+
+def standings(connection: sa.Connection, pairs: Collection[tuple[str, str]]) -> dict[str, Standing]:
+    """Article id → how it and its twin stand, for both of each pair.
+
+    A change of what an article says puts its twin behind; the twin's next change, or `in_step`, brings both in step.
+    What only its front matter says besides the title is no such change.
+    """
+    twins = dict(pairs) | {twin: id for id, twin in pairs}
+    found = sa.select(tables.revision).order_by(tables.revision.c.id)
+    if len(twins) <= FEW:
+        found = found.where(tables.revision.c.article.in_(twins))
+    told: dict[frozenset[str], list[Revision]] = {}
+    for row in connection.execute(found):
+        if row.article in twins:
+            told.setdefault(frozenset((row.article, twins[row.article])), []).append(Revision(**row._mapping))
+    standing = {pair: _standing(some, twins, lambda one: _says_else(connection, one)) for pair, some in told.items()}
+    return {id: one for pair, one in standing.items() for id in pair}
+
+
+def _standing(told: Sequence[Revision], twins: Mapping[str, str], says_else: Callable[[Revision], bool]) -> Standing:
+    now: dict[str, str] = {}
+    step: dict[str, str] = {}
+    behind, since = "", None
+    for one in told:
+        twin = twins[one.article]
+        if one.cause == TWIN or (behind == one.article and says_else(one)):
+            behind, since = "", None
+        elif not behind and now.get(twin) and says_else(one):
+            behind, since = twin, one.at
+        now[one.article] = one.sha256
+        if not behind:
+            step = dict(now)
+    return Standing(behind, since, step)
+
+
+_else: dict[tuple[str, str], bool] = {}  # of two versions, which never change: whether they say different things
+ELSE_MOST = 50_000
+FEW = 100  # articles that a database is better asked for by name
+
+
+def _says_else(connection: sa.Connection, one: Revision) -> bool:
+    """Whether a change is one of the title or the body."""
+    if not one.parent or not one.sha256 or one.parent == one.sha256:
+        return False
+    key = (one.parent, one.sha256)
+    if key not in _else:
+        if len(_else) >= ELSE_MOST:
+            _else.clear()
+        _else[key] = _said(source(connection, one.parent), one) != _said(source(connection, one.sha256), one)
+    return _else[key]
+
+
+def _said(text: str, one: Revision) -> tuple[str, str]:
+    try:
+        article = parse(text, one.path)
+    except ArticleError:
+        return "", text
+    return article.title, article.body.strip()
+
+
+def in_step(connection: sa.Connection, by: User, article: Article, at: datetime) -> None:
+    """Keep that somebody saw that an article says what its twin says. Raises NotAllowedError as a save would."""
+    check_change(by, article, article)
+    there = {"article": article.id, "path": article.path, "sha256": article.version, "state": article.state}
+    _add(connection, **there, parent=article.version, at=at, by=by.id, cause=TWIN)

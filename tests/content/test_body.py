@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.content.articles import Article, Span, parse, parser, read_all
-from kb.content.body import heading_at, lists, paragraphs, section_at, tables
+from kb.content.body import abreast, chapters, heading_at, lists, paragraphs, section_at, tables
 
 ARTICLES, _ = read_all(Path(__file__).resolve().parent.parent.parent / "articles")
 
@@ -143,3 +143,24 @@ def test_the_sample_articles_have_what_their_files_have(one: Article) -> None:
     ]
     steps = [line.partition(". ")[2] for line in one.body.splitlines() if line[:1].isdigit() and ". " in line]
     assert [item.text for item in lists(one)[0].items] == steps
+
+
+def test_chapters_of_twins_stand_side_by_side_by_what_they_are_built_of() -> None:
+    head = "---\nid: a\ntitle: T\nlang: en\n---\n"
+    table = "| a | b |\n|---|---|\n| 1 | 2 |\n"
+    say = "::: say\nHello.\n:::\n"
+    mine = parse(f"{head}\n# One\n{say}\n## Why\nSo.\n\n## Steps\n{table}\n## Related\n- x\n", "p/a.md")
+    twin = parse(f"{head}\n# 一\n{say}\n## 步骤\n{table}\n## 相关\n- x\n", "p/a.md")
+    told = [(one.heading if one else "", its.heading if its else "") for one, its in abreast(mine, twin)]
+    assert told == [("One", "一"), ("Why", ""), ("Steps", "步骤"), ("Related", "相关")]
+    assert [mine.source[one.span.start : one.span.end].split("\n")[0] for one in chapters(mine)] == [
+        "# One",
+        "## Why",
+        "## Steps",
+        "## Related",
+    ]
+    opening = parse(f"{head}\nFirst.\n\n## Then\nSecond.\n", "p/a.md")
+    assert [(one.heading, opening.source[one.span.start : one.span.end]) for one in chapters(opening)] == [
+        ("", "\nFirst.\n\n"),
+        ("Then", "## Then\nSecond.\n"),
+    ]

@@ -44,6 +44,7 @@ def test_an_article_in_order_is_in_no_queue() -> None:
         ({"review_by": ""}, Use(), ("unreviewed",)),
         ({"owner": ""}, Use(), ("no_owner",)),
         ({}, Use(flags=1), ("flagged",)),
+        ({}, Use(behind=TODAY), ("behind",)),
         ({"state": "not-validated"}, Use(solved=REUSE), ("reused",)),
         ({"state": "not-validated"}, Use(solved=REUSE - 1), ()),
         ({"state": "validated"}, Use(solved=REUSE), ()),

@@ -11,10 +11,23 @@ import pytest
 
 from kb.content.articles import Article, parse
 from kb.db import Connection, Database
-from kb.errors import NotFoundError
+from kb.errors import NotAllowedError, NotFoundError
 from kb.people.users import Role, User
 from kb.studio import revisions
-from kb.studio.revisions import DISK, diff, git_authors, history, latest, of, record, record_removed, stamps
+from kb.studio.revisions import (
+    DISK,
+    Standing,
+    changed_lines,
+    diff,
+    git_authors,
+    history,
+    latest,
+    of,
+    record,
+    record_removed,
+    stamps,
+    standings,
+)
 from tests.people_on_the_floor import MINUTE, NOON
 
 EDITOR = User("ed", "Ed", Role.EDITOR)
@@ -110,3 +123,69 @@ def test_git_tells_who_committed_each_file_last_but_not_of_one_that_was_changed_
     (tmp_path / "articles" / "three.md").write_text("changed")
     (tmp_path / "articles" / "new.md").write_text("nobody's yet")
     assert git_authors(tmp_path / "articles") == {"one.md": "王敏", "二.md": "Li Na", "four.md": "王敏"}
+
+
+# --- twins ---------------------------------------------------------------------------------------
+
+
+def one_of_two(id: str, body: str, **keys: str) -> Article:
+    head = {"id": id, "title": "T", "lang": "en" if id.endswith("en") else "zh-CN", "state": "wip"} | keys
+    return parse(
+        "---\n" + "".join(f"{key}: {value}\n" for key, value in head.items()) + f"---\n\n{body}\n", f"p/{id}.md"
+    )
+
+
+PAIR = [("t-en", "t-zh")]
+
+
+def test_a_twin_is_behind_from_the_first_change_until_it_is_changed_too(connection: Connection) -> None:
+    first = {"t-en": one_of_two("t-en", "Seven days."), "t-zh": one_of_two("t-zh", "七天。")}
+    for one in first.values():
+        record(connection, one, NOON, DISK, "disk")
+    step = {id: one.version for id, one in first.items()}
+    in_step = Standing("", None, step)
+    assert standings(connection, PAIR) == {"t-en": in_step, "t-zh": in_step}
+    record(connection, one_of_two("t-en", "Seven days.", review_by="2026-12-01"), NOON + MINUTE, "ed", "studio")
+    assert standings(connection, PAIR)["t-zh"].behind == ""  # what nobody reads out is no change
+    kept = standings(connection, PAIR)["t-en"].step
+    for at, body in ((2, "Ten days."), (3, "Fifteen days.")):
+        record(connection, one_of_two("t-en", body), NOON + at * MINUTE, "ed", "studio")
+    late = Standing("t-zh", NOON + 2 * MINUTE, kept)
+    assert standings(connection, PAIR) == {"t-en": late, "t-zh": late}
+    record(connection, one_of_two("t-zh", "十五天。"), NOON + 4 * MINUTE, "ed", "studio")
+    now = standings(connection, PAIR)["t-en"]
+    assert (now.behind, now.since) == ("", None)
+    assert now.step == {
+        "t-en": one_of_two("t-en", "Fifteen days.").version,
+        "t-zh": one_of_two("t-zh", "十五天。").version,
+    }
+
+
+def test_somebody_who_may_change_it_says_that_a_twin_needs_no_change(connection: Connection) -> None:
+    zh = one_of_two("t-zh", "七天。", state="validated")
+    record(connection, one_of_two("t-en", "Seven dais."), NOON, DISK, "disk")
+    record(connection, zh, NOON, DISK, "disk")
+    record(connection, one_of_two("t-en", "Seven days."), NOON + MINUTE, "ed", "studio")
+    assert standings(connection, PAIR)["t-en"].behind == "t-zh"
+    with pytest.raises(NotAllowedError):
+        revisions.in_step(connection, User("may", "May", Role.AGENT), zh, NOON + 2 * MINUTE)
+    revisions.in_step(connection, EDITOR, zh, NOON + 2 * MINUTE)
+    assert standings(connection, PAIR)["t-en"].behind == ""
+    assert [(one.cause, one.by) for one in history(connection, EDITOR, "t-zh")] == [("twin", "ed"), ("disk", DISK)]
+    assert record(connection, zh, NOON + 3 * MINUTE, DISK, "disk") is None
+
+
+def test_a_translation_made_later_is_in_step_and_one_that_is_gone_is_not_behind(connection: Connection) -> None:
+    for at, body in enumerate(("One.", "Two.")):
+        record(connection, one_of_two("t-en", body), NOON + at * MINUTE, "ed", "studio")
+    record(connection, one_of_two("t-zh", "二。"), NOON + 2 * MINUTE, "ed", "studio")
+    assert standings(connection, PAIR)["t-zh"].behind == ""
+    record_removed(connection, "t-zh", NOON + 3 * MINUTE, DISK)
+    record(connection, one_of_two("t-en", "Three."), NOON + 4 * MINUTE, "ed", "studio")
+    assert standings(connection, PAIR)["t-en"].behind == ""
+
+
+def test_the_lines_that_changed_are_those_of_the_new_text() -> None:
+    assert changed_lines("a\nb\nc\n", "a\nB\nc\nd\n") == {2, 4}
+    assert changed_lines("a\nb\nc\n", "a\nc\n") == {2}  # b is gone before line 2
+    assert changed_lines("a\n", "a\n") == frozenset()

@@ -7,19 +7,18 @@ from datetime import UTC, date, datetime
 import streamlit as st
 
 from kb.content.articles import AUDIENCES, Article
-from kb.doors import payload, studio
+from kb.doors import studio
 from kb.doors.studio import Checked
-from kb.doors.ui import margin, workbench
+from kb.doors.ui import field, margin, twins, workbench
 from kb.doors.ui.article import draw
-from kb.doors.ui.editor import text_editor
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
 from kb.doors.ui.keys import bindings
 from kb.doors.ui.workbench import Work
 from kb.doors.wiring import Desk, Served, desk
 from kb.errors import KBError, NotFoundError
-from kb.i18n import explain, sentences
+from kb.i18n import explain
 from kb.people.scope import GOVERNANCE
-from kb.studio import drafts, life, revisions
+from kb.studio import life, revisions
 from kb.studio.header import Value, with_keys
 
 
@@ -28,10 +27,8 @@ def page() -> None:
     here, id = desk(), str(st.query_params.get("id", ""))
     with told():
         served = here.served or here.open()
-        work = workbench.current()
-        if id and (work is None or work.id != id):
-            workbench.put(workbench.open_work(here, id))
-            st.session_state["edit-note"] = None
+        if id:
+            workbench.opened(here, id)
         if workbench.current() is None:
             raise NotFoundError("article_not_found")
         _work(here, served)
@@ -44,134 +41,19 @@ def _work(here: Desk, served: Served) -> None:
         return
     served = here.served or served
     checked = studio.check(served, work.source, work.path, datetime.now(UTC))
+    if twins.both(checked.article):
+        twins.side_by_side(here, served, work, checked.article)
+        return
     with st.container(key="edit-notes"):  # always there: the field below would be made anew with each note that comes
-        _notes(here, work)
+        field.notes(here, work)
+        if checked.article is not None:
+            twins.hint(here, checked.article)
     left, right = st.columns(2, gap="medium")
     with left:
-        _field(work, checked)
+        field.draw(work, checked.article)
         _details(here, served, work, checked.article)
     with right:
         _beside(here, served, work, checked)
-
-
-def _notes(here: Desk, work: Work) -> None:
-    """What the person should know before they type on."""
-    with here.database.read() as connection:
-        others = drafts.others(connection, me(), work.id, datetime.now(UTC))
-    if others:
-        st.warning(t("edit.others", names=", ".join(map(literal, others))), icon=":material/group:")
-    if st.session_state.get("unkept"):
-        st.warning(t("edit.unkept"), icon=":material/cloud_off:")
-    if work.theirs is not None:
-        _conflict(here, work)
-    elif work.restored and work.changed:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.info(t("edit.restored"), icon=":material/draft:", width="stretch")
-            if work.base:
-                st.button(t("edit.discard"), key="discard", on_click=workbench.reload, args=(here,))
-    note = st.session_state.get("edit-note")
-    if note:
-        kind, sentence = note
-        look = {"done": st.success, "trouble": st.error}[kind]
-        look(sentence, icon={"done": ":material/check:", "trouble": ":material/error:"}[kind])
-
-
-def _conflict(here: Desk, work: Work) -> None:
-    """Somebody saved first: what they changed, what I changed, and one text of both."""
-    theirs = work.theirs or ""
-    with st.container(border=True, key="conflict"):
-        st.error(t("edit.conflict"), icon=":material/call_merge:")
-        mine, other = st.columns(2)
-        for column, label, text in ((mine, t("edit.mine"), work.source), (other, t("edit.theirs"), theirs)):
-            with column:
-                st.markdown(f"**{label}**")
-                st.code("\n".join(revisions.diff(work.before, text)) or "–", language="diff", wrap_lines=True)
-        st.button(t("edit.merge"), type="primary", key="merge", on_click=_merge, args=(here,))
-
-
-def _merge(here: Desk) -> None:
-    clashes = workbench.take_theirs_in(here)
-    st.session_state["edit-note"] = (
-        ("trouble", t("edit.clashes", count=clashes)) if clashes else ("done", t("edit.merged"))
-    )
-
-
-# --- the text ------------------------------------------------------------------------------------
-
-
-def _field(work: Work, checked: Checked) -> None:
-    article = checked.article
-    labels = payload.labels(sentences(hl()), "editor")
-    text_editor(
-        data={
-            "labels": labels,
-            "id": work.id,
-            "path": work.path,
-            "base": work.base,
-            "source": work.source,
-            "changed": work.changed,
-            "token": work.token,
-            "at": work.at,
-            "keep": work.keep,
-            "go": st.session_state.get("edit-go"),
-            "read_only": article is not None and work.base != "" and not _mine_to_change(article),
-            "ui": hl(),
-        },
-        on_text=_typed,
-        on_save=_save,
-    )
-
-
-def _mine_to_change(article: Article) -> bool:
-    return life.may_change(me(), article)
-
-
-def _typed() -> None:
-    given, work = st.session_state["editor"].get("text"), workbench.current()
-    if given and work and given["id"] == work.id and given["base"] == work.base:
-        st.session_state["edit-note"] = None
-        workbench.typed(desk(), str(given["source"]))
-
-
-def _save() -> None:
-    given, work = st.session_state["editor"].get("save"), workbench.current()
-    if not given or work is None or given["id"] != work.id:
-        return
-    workbench.typed(desk(), str(given["source"]))
-    _save_now()
-
-
-def _save_now() -> None:
-    """Save, and say where agents find it now."""
-    here, by = desk(), me()
-    try:
-        saved = workbench.save(here, by)
-    except KBError as error:
-        st.session_state["edit-note"] = ("trouble", explain(hl(), error))
-        return
-    if saved is None:
-        st.session_state["edit-note"] = None
-        return
-    if saved.old is None:
-        st.query_params["id"] = saved.article.id
-    seconds = studio.until_found(here, saved.article)
-    against = map(margin.contradiction, margin.contradicted(here, saved.article))
-    told = [_where(here, saved.article, seconds), *margin.covered_by(here, saved.article), *against]
-    st.session_state["edit-note"] = ("done", "\n\n".join(told))
-
-
-def _where(here: Desk, article: Article, seconds: float | None) -> str:
-    """Where its own first question finds it, as the one who asks would see it."""
-    if seconds is None:
-        return t("edit.saved_waiting")
-    if article.state not in ("validated", "not-validated") or not article.questions:
-        return t("edit.saved")
-    question = article.questions[0]
-    hits = here.ask(question, me(), limit=20).hits
-    places = [at for at, hit in enumerate(hits, 1) if article.id in (hit.article.id, hit.twin)]
-    if not places:
-        return t("edit.saved_unfound", question=literal(question))
-    return t("edit.saved_found", seconds=f"{seconds:.1f}", rank=places[0], question=literal(question))
 
 
 # --- the front matter as a form ------------------------------------------------------------------
@@ -306,9 +188,9 @@ def _restore(revision: int) -> None:
         studio.restore(here, me(), work.id, revision, datetime.now(UTC))
         workbench.reload(here)
     except KBError as error:
-        st.session_state["edit-note"] = ("trouble", explain(hl(), error))
+        workbench.tell(("trouble", explain(hl(), error)))
         return
-    st.session_state["edit-note"] = ("done", t("edit.restored_version"))
+    workbench.tell(("done", t("edit.restored_version")))
 
 
 page()

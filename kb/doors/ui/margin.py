@@ -43,7 +43,7 @@ def to_mend(here: Desk, checked: Checked, against: Sequence[Against]) -> None:
 def _finding(at: str, line: int, sentence: str, words: tuple[str, str] | None = None) -> None:
     """One finding, its sentence as Markdown; `words` is the jargon it is about and the plain word that mends it."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button(t("edit.line", line=line), key=f"line-{at}", type="tertiary", on_click=_go, args=(line,))
+        st.button(t("edit.line", line=line), key=f"line-{at}", type="tertiary", on_click=workbench.go, args=(line,))
         st.markdown(sentence, width="stretch")
         if words:
             st.button(t("edit.plainly", plain=words[1]), key=f"plain-{at}", on_click=_plainly, args=words)
@@ -90,11 +90,6 @@ def contradiction(one: Against) -> str:
         theirs=literal(told.theirs),
         there=literal(there),
     )
-
-
-def _go(line: int) -> None:
-    before = st.session_state.get("edit-go") or {"turn": 0}
-    st.session_state["edit-go"] = {"line": line, "turn": before["turn"] + 1}
 
 
 # --- who is found --------------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -13,7 +15,7 @@ from kb.calls.flags import Answer, Flag
 from kb.content.articles import CATEGORIES, Article
 from kb.db import Connection
 from kb.doors import studio
-from kb.doors.ui import workbench
+from kb.doors.ui import twins, workbench
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
 from kb.doors.ui.importing import importing
 from kb.doors.ui.words import search_words
@@ -24,6 +26,7 @@ from kb.people.users import Action, may
 from kb.studio import drafts, life, review, revisions
 from kb.studio.drafts import Draft
 from kb.studio.review import REASONS, Due, Use
+from kb.studio.revisions import Standing
 
 EDIT_PAGE = Path(__file__).parent / "edit.py"
 RECENT = timedelta(days=90)
@@ -37,10 +40,11 @@ def page() -> None:
         here = desk()
         served = here.served or here.open()
         shelf = studio.shelf(here, me())
+        standings = studio.standings(here, shelf)
         with here.database.read() as connection:
             waiting = [one for one in flags.waiting(connection) if _known(shelf, one.article)]
             mine = drafts.mine(connection, me())
-            uses = _uses(connection, waiting)
+            uses = _uses(connection, waiting, standings, served.site.zone)
             stamps = revisions.stamps(connection)
             watched = journal.begun(connection)
         now = datetime.now(UTC)
@@ -57,7 +61,7 @@ def page() -> None:
             views["words"] = t("words.title")
         view = _chosen("view", list(views), views)
         if view == "queue":
-            _queue(due)
+            _queue(due, standings)
         elif view == "all":
             _all(served, shelf, stamps)
         elif view == "flags":
@@ -74,15 +78,18 @@ def _known(shelf: Sequence[Article], id: str) -> Article | None:
     return next((one for one in shelf if one.id == id), None)
 
 
-def _uses(connection: Connection, waiting: Sequence[Flag]) -> dict[str, Use]:
-    """What the floor did with each article lately."""
+def _uses(
+    connection: Connection, waiting: Sequence[Flag], standings: Mapping[str, Standing], zone: ZoneInfo
+) -> dict[str, Use]:
+    """What the floor did with each article lately, and since when its twin says something else."""
     found = journal.uses(connection, datetime.now(UTC) - RECENT)
     open_gaps = [one.article for one in gap.open_gaps(connection) if one.article]
     flagged = [one.article for one in waiting]
     uses = {id: Use(views, solved, last=last.date()) for id, (views, solved, last) in found.items()}
-    for id in {*flagged, *open_gaps}:
+    behind = {id: one.since.astimezone(zone).date() for id, one in standings.items() if one.since and one.behind == id}
+    for id in {*flagged, *open_gaps, *behind}:
         use = uses.get(id, Use())
-        uses[id] = Use(use.views, use.solved, flagged.count(id), open_gaps.count(id), use.last)
+        uses[id] = replace(use, flags=flagged.count(id), gaps=open_gaps.count(id), behind=behind.get(id))
     return uses
 
 
@@ -131,16 +138,16 @@ def _begin(title: str, id: str, category: str, lang: str, questions: Sequence[st
     st.switch_page(EDIT_PAGE)
 
 
-def _open(id: str) -> None:
+def _open(id: str, **query: str) -> None:
     workbench.put(None)
-    st.session_state["edit-note"] = None
-    st.switch_page(EDIT_PAGE, query_params={"id": id})
+    workbench.tell(None)
+    st.switch_page(EDIT_PAGE, query_params={"id": id, **query})
 
 
 # --- the lists -----------------------------------------------------------------------------------
 
 
-def _queue(due: Sequence[Due]) -> None:
+def _queue(due: Sequence[Due], standings: Mapping[str, Standing]) -> None:
     """What to look at next: why, how late, how much it is used."""
     held = {reason for one in due for reason in one.reasons}
     labels = {"": t("studio.any_reason")} | {one: t(f"studio.reason_{one}") for one in REASONS if one in held}
@@ -149,7 +156,10 @@ def _queue(due: Sequence[Due]) -> None:
     if not shown:
         st.success(t("studio.nothing_due"), icon=":material/check:")
     for one in shown[:SHOWN_MOST]:
-        facts = [t(f"studio.reason_{reason}") for reason in one.reasons]
+        facts = [
+            twins.behind(one.article, standings[one.article.id]) if reason == "behind" else t(f"studio.reason_{reason}")
+            for reason in one.reasons
+        ]
         facts += [t("studio.views", count=one.use.views)] if one.use.views else []
         facts += [t("studio.flag_count", count=one.use.flags)] if one.use.flags else []
         with st.container(border=True, horizontal=True, gap="small", vertical_alignment="center"):
@@ -157,7 +167,7 @@ def _queue(due: Sequence[Due]) -> None:
                 _line(one.article)
                 st.caption(" · ".join(facts))
             if st.button(t("studio.edit"), key=f"edit-{one.article.id}"):
-                _open(one.article.id)
+                _open(one.article.id, **({twins.BESIDE: "1"} if "behind" in one.reasons else {}))
             if life.may_change(me(), one.article):
                 st.button(
                     t("studio.still_true"),

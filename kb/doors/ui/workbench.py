@@ -18,6 +18,8 @@ from kb.studio import drafts, writing
 from kb.studio.drafts import Draft
 from kb.studio.writing import Saved, StaleError
 
+MINE, TWIN = "work", "twin"  # the text that is written, and beside it its twin in the other language
+
 
 @dataclass(frozen=True)
 class Work:
@@ -75,29 +77,54 @@ def new_work(id: str, category: str, source: str, gap: str = "") -> Work:
     return Work(id, f"{category}/{id}.md", "", "", source, gap, token=1)
 
 
-def current() -> Work | None:
-    """What this visit is writing."""
-    found: Work | None = st.session_state.get("work")
+def current(slot: str = MINE) -> Work | None:
+    """What this visit is writing; its twin where that is the `slot`, as in all that follows."""
+    found: Work | None = st.session_state.get(slot)
     return found
 
 
-def put(work: Work | None) -> None:
+def opened(here: Desk, id: str, slot: str = MINE) -> None:
+    """Begin on an article, unless it is written already. Raises NotFoundError where there is none."""
+    work = current(slot)
+    if work is None or work.id != id:
+        put(open_work(here, id), slot)
+        tell(None, slot)
+
+
+def told(slot: str = MINE) -> tuple[str, str] | None:
+    """What the last step of this text came to, `done` or `trouble`, and its sentence."""
+    note: tuple[str, str] | None = st.session_state.get(f"note-{slot}")
+    return note
+
+
+def tell(note: tuple[str, str] | None, slot: str = MINE) -> None:
+    """Say what a step came to, None for nothing."""
+    st.session_state[f"note-{slot}"] = note
+
+
+def go(line: int, slot: str = MINE) -> None:
+    """Put a line of the text in sight and choose it."""
+    before = st.session_state.get(f"go-{slot}") or {"turn": 0}
+    st.session_state[f"go-{slot}"] = {"line": line, "turn": before["turn"] + 1}
+
+
+def put(work: Work | None, slot: str = MINE) -> None:
     """Go on with this text."""
-    st.session_state["work"] = work
+    st.session_state[slot] = work
 
 
-def typed(here: Desk, source: str) -> None:
+def typed(here: Desk, source: str, slot: str = MINE) -> None:
     """The person typed: go on with it, and keep it."""
-    work = current()
+    work = current(slot)
     if work is not None:
-        put(keep(here, replace(work, source=source, keep=True)))
+        put(keep(here, replace(work, source=source, keep=True)), slot)
 
 
-def set_source(here: Desk, source: str) -> None:
+def set_source(here: Desk, source: str, slot: str = MINE) -> None:
     """The page changed the text: the field shows it."""
-    work = current()
+    work = current(slot)
     if work is not None:
-        put(keep(here, replace(work, source=source, token=work.token + 1, keep=True)))
+        put(keep(here, replace(work, source=source, token=work.token + 1, keep=True)), slot)
 
 
 def keep(here: Desk, work: Work) -> Work:
@@ -117,28 +144,28 @@ def keep(here: Desk, work: Work) -> Work:
     return replace(work, at=at.timestamp())
 
 
-def reload(here: Desk) -> None:
+def reload(here: Desk, slot: str = MINE) -> None:
     """Back to the file as it is, without the draft."""
-    work = current()
+    work = current(slot)
     if work is not None:
         with here.database.write() as connection:
             drafts.drop(connection, me(), work.id)
         fresh = _from_file(here, studio.article_of(here, me(), work.id))
-        put(replace(fresh, token=work.token + 1, keep=False))
+        put(replace(fresh, token=work.token + 1, keep=False), slot)
 
 
-def save(here: Desk, by: User) -> Saved | None:
+def save(here: Desk, by: User, slot: str = MINE) -> Saved | None:
     """Save it; None where somebody else saved first: then both are shown, and nothing was written.
 
     Raises KBError where it cannot be saved as it is.
     """
-    work = current()
+    work = current(slot)
     if work is None:
         return None
     try:
         saved = studio.save(here, by, work.path, work.source, work.base, datetime.now(UTC))
     except StaleError as stale:
-        put(replace(work, theirs=str(stale.facts["theirs"])))
+        put(replace(work, theirs=str(stale.facts["theirs"])), slot)
         return None
     article = saved.article
     put(
@@ -151,21 +178,19 @@ def save(here: Desk, by: User) -> Saved | None:
             restored=False,
             theirs=None,
             keep=False,
-        )
+        ),
+        slot,
     )
     return saved
 
 
-def take_theirs_in(here: Desk) -> int:
+def take_theirs_in(here: Desk, slot: str = MINE) -> int:
     """Merge what somebody else saved into the text; how many places both changed, which now show both."""
-    work = current()
+    work = current(slot)
     if work is None or work.theirs is None:
         return 0
     merged = writing.merge(work.before, work.source, work.theirs, (t("edit.mine"), t("edit.theirs")))
     base = writing.version_of(work.theirs)
-    put(
-        keep(
-            here, replace(work, base=base, before=work.theirs, source=merged.source, token=work.token + 1, theirs=None)
-        )
-    )
+    both = replace(work, base=base, before=work.theirs, source=merged.source, token=work.token + 1, theirs=None)
+    put(keep(here, both), slot)
     return merged.clashes

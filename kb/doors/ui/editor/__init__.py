@@ -21,8 +21,8 @@ HTML = """
 """
 
 
-def text_editor(*, data: Mapping[str, Any], on_text: Callable[[], None], on_save: Callable[[], None]) -> Any:
-    """Draw the field.
+def text_editor(key: str, *, data: Mapping[str, Any], on_text: Callable[[], None], on_save: Callable[[], None]) -> Any:
+    """Draw the field; what it says is `st.session_state[key]`.
 
     data: labels, id (of the article), base (version written from), source, token (a new one puts `source` into the
           field), keep (False: what the browser kept of this article is forgotten), go (line, turn), read_only
@@ -34,4 +34,4 @@ def text_editor(*, data: Mapping[str, Any], on_text: Callable[[], None], on_save
         css=(HERE / "editor.css").read_text("utf-8"),
         js=(HERE / "editor.js").read_text("utf-8"),
     )
-    return component(key="editor", data=dict(data), on_text_change=on_text, on_save_change=on_save)
+    return component(key=key, data=dict(data), on_text_change=on_text, on_save_change=on_save)
