@@ -18,6 +18,7 @@ from indexer.generation import Listed, Manifest, Refused
 from indexer.vectors import Progress, VectorCache
 from kb.content import articles
 from kb.errors import ArticleError, GenerationError
+from kb.failpoints import reached
 from kb.finding.chunks import cut, embedded
 from kb.finding.search import Encoder, Tokens, Vector
 
@@ -79,8 +80,11 @@ def build(
         name = generation.new_name(index, at)
         with generation.workspace(index, name) as work:
             made = _write(work, name, index, before, seen, encoder, cache, at, progress)
+            reached("build.written")
             learnt.carry(work, index, served, made, encoder)
+            reached("build.learnt")
             generation.publish(index, work, made)
+        reached("build.published")
         generation.collect(index, keep)
         anew = found is not None and before is None
         return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles), anew)

@@ -32,6 +32,7 @@ from weakref import WeakValueDictionary
 from indexer.engine import Engine, Segment, Words, read_learnt
 from kb import text
 from kb.errors import GenerationError, PublishError
+from kb.failpoints import reached
 from kb.finding import chunks, verdict
 from kb.finding.verdict import Calibration, Curve
 
@@ -203,14 +204,20 @@ def publish(index: Path, folder: Path, manifest: Manifest) -> Manifest:
         lock.unlink()
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     listed = {name: _hash_and_sync(path) for name, path in files.items()}
+    reached("publish.hashed")
     whole = Manifest(**{**_shallow(manifest), "files": listed})
     raw = json.dumps(asdict(whole), ensure_ascii=False, sort_keys=True).encode()
     _write_synced(folder / "manifest.json", raw)
+    reached("publish.listed")
     for path in [folder, *(p for p in folder.rglob("*") if p.is_dir())]:
         _sync_folder(path)
+    reached("publish.synced")
     _canary(_engine(folder, whole), whole)
+    reached("publish.verified")
     os.rename(folder, index / "generations" / manifest.generation)
+    reached("publish.renamed")
     _sync_folder(index / "generations")
+    reached("publish.kept")
     point_at(index, manifest.generation, hashlib.sha256(raw).hexdigest())
     return whole
 
@@ -219,7 +226,9 @@ def point_at(index: Path, name: str, sha256: str) -> None:
     """Move `CURRENT`, in one rename."""
     aside = index / f".CURRENT-{secrets.token_hex(4)}"
     _write_synced(aside, f"{name} {sha256}\n".encode("ascii"))
+    reached("point.aside")
     os.rename(aside, index / "CURRENT")
+    reached("point.moved")
     _sync_folder(index)
 
 
@@ -372,7 +381,10 @@ def roll_back(index: Path) -> str:
 
 
 def collect(index: Path, keep: int) -> list[str]:
-    """Delete all but the newest `keep` generations, never the current one or the one before it; their names."""
+    """Delete all but the newest `keep` generations, never the current one or the one before it; their names.
+
+    Each is renamed first: one that is half gone is none.
+    """
     pointer = current(index)
     if pointer is None:
         return []
@@ -381,7 +393,11 @@ def collect(index: Path, keep: int) -> list[str]:
     kept = {pointer[0], *older[-1:], *names[-max(keep, 2) :]}
     gone = [name for name in names if name not in kept]
     for name in gone:
-        shutil.rmtree(index / "generations" / name, ignore_errors=True)
-    for path in (index / "generations").glob(".*"):  # left by a build that was killed
+        os.rename(index / "generations" / name, index / "generations" / f".{name}")
+        reached("clean.aside")
+    for path in (index / "generations").glob(".*"):  # these, and what a build that was killed left
         shutil.rmtree(path, ignore_errors=True)
+        reached("clean.gone")
+    for path in index.glob(".CURRENT-*"):
+        path.unlink(missing_ok=True)
     return gone

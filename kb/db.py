@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from kb.errors import StoreError
+from kb.failpoints import reached
 from kb.tables import MIGRATIONS, schema
 
 Connection = sa.Connection  # what a door hands from a transaction to a room
@@ -66,9 +67,11 @@ class Database:
                 raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
             for migrate in MIGRATIONS[found:]:
                 migrate(connection)
+                reached("migrate.step")
             if found != len(MIGRATIONS):
                 connection.execute(sa.delete(schema))
                 connection.execute(sa.insert(schema).values(version=len(MIGRATIONS)))
+                reached("migrate.numbered")
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -76,8 +79,12 @@ class Database:
 
         Raises StoreError where the database refuses (locked, full, gone): nothing was kept.
         """
-        with self._writing, self._connected(firstcall_writes=True) as connection, connection.begin():
-            yield connection
+        with self._writing, self._connected(firstcall_writes=True) as connection:
+            with connection.begin():
+                reached("write.begun")
+                yield connection
+                reached("write.done")
+            reached("write.committed")
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -20,6 +20,7 @@ from indexer.encoder.tokens import token_type
 from indexer.engine.fields import VectorField, vector_index
 from kb.content.articles import Article, Block, Section, Span
 from kb.errors import GenerationError
+from kb.failpoints import reached
 from kb.finding.chunks import ANSWERS, ASKS, KINDS, Chunk, cut
 from kb.finding.search import Tokens, Vector
 from kb.finding.spelling import NOTHING, Vocabulary, vocabulary
@@ -135,6 +136,7 @@ def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector, token
     np.save(folder / "chunks.npy", table, allow_pickle=False)
     said = vocabulary("\n".join((one.article.title, *one.article.questions, one.article.body)) for one in entries)
     tree = {**asdict(said), "stems": sorted(said.stems)}
+    reached("build.segment")
     (folder / "vocabulary.json").write_text(json.dumps(tree, ensure_ascii=False), "utf-8")
     for name, kinds in FIELDS.items():
         chosen = np.isin(table["kind"], [KINDS.index(kind) for kind in kinds])

@@ -10,6 +10,7 @@ import tantivy
 
 from indexer.engine.segments import Entry
 from kb import text
+from kb.failpoints import reached
 from kb.finding.chunks import asks_by_title
 
 ASKS_BOOST = 1.0  # words of title and questions count once more than words of the body
@@ -45,6 +46,7 @@ def write_lexical(folder: Path, added: Iterable[Entry], removed: Iterable[int]) 
         document.add_text("asks", " ".join(asks))
         document.add_text("text", " ".join(asks + text.terms(entry.article.body)))
         writer.add_document(document)
+    reached("build.words")
     writer.commit()
     writer.wait_merging_threads()
     for lock in folder.glob(".tantivy-*.lock"):

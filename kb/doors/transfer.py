@@ -10,6 +10,7 @@ from kb.content import articles, products
 from kb.doors import studio
 from kb.doors.wiring import Desk
 from kb.errors import KBError
+from kb.failpoints import reached
 from kb.people.users import User
 from kb.studio import media, transfer
 from kb.studio.transfer import Base, Pack, Plan, Row
@@ -44,7 +45,9 @@ def carry_out(desk: Desk, by: User, plan: Plan, at: datetime, outcomes: Collecti
         try:
             for paper in row.papers:
                 media.put(desk.settings.articles, paper.read(), by, paper.name)
+                reached("import.picture")
             studio.save(desk, by, row.path, row.source, row.base, at, "import")
+            reached("import.article")
             written.append(row)
         except KBError as error:
             failed.append((row, error))

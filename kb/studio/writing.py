@@ -18,6 +18,7 @@ from merge3 import Merge3
 
 from kb.content.articles import Article, files, fingerprint, parse, read
 from kb.errors import ArticleError, NotFoundError, RequestError
+from kb.failpoints import reached
 from kb.people.users import User
 from kb.studio.life import check_change
 
@@ -78,6 +79,8 @@ def save(folder: Path, path: str, source: str, base: str, by: User) -> Saved:
             _check_new(folder, new)
         if old is None or old.source != source:
             mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
+            for left in place.parent.glob(f".{place.name}.*"):  # by a save that was killed
+                left.unlink()
             write_file(place, mark + source.encode())
     return Saved(new, old)
 
@@ -95,6 +98,7 @@ def rename(folder: Path, old: str, new: str, by: User) -> Article:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(_place(folder, old), target)
         _durable(target.parent)
+        _durable(_place(folder, old).parent)
     return parse(article.source, new)
 
 
@@ -158,7 +162,9 @@ def write_file(place: Path, raw: bytes) -> None:
             os.fsync(file.fileno())
         if place.exists():
             os.chmod(aside, place.stat().st_mode & 0o777)
+        reached("save.aside")
         os.replace(aside, place)
+        reached("save.moved")
     finally:
         aside.unlink(missing_ok=True)
     _durable(place.parent)
