@@ -71,6 +71,12 @@ class Settings:
         return self.home / "index"
 
     @property
+    def spool(self) -> Path:
+        """Folder for what waits for the database: beside its file, which nothing can rebuild either."""
+        file = self.database_url.removeprefix("sqlite:///")
+        return (Path(file).parent if file != self.database_url else self.home) / "spool"
+
+    @property
     def local(self) -> bool:
         """Whether only this machine can reach the app: it listens to nobody else and is announced nowhere."""
         return is_loopback(self.host) and not self.origins

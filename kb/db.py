@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from kb.errors import StoreError
+from kb.errors import AwayError, StoreError
 from kb.failpoints import reached
 from kb.tables import MIGRATIONS, schema
 
 Connection = sa.Connection  # what a door hands from a transaction to a room
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 10.0
+MOMENT = 0.05  # seconds that a database is waited for which refused the last time it was asked
+OUR_FAULT = IntegrityError, DataError, ProgrammingError  # the same again would be refused again
 SQLITE = "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
 
 
@@ -53,6 +56,7 @@ class Database:
         except (ArgumentError, ImportError, OSError) as error:
             raise StoreError("store_unusable", problem=str(error)) from error
         self._writing = threading.RLock()
+        self._away = False  # it refused the last time it was asked
         if self._sqlite:
             sa.event.listen(self._engine, "connect", _prepare)
             sa.event.listen(self._engine, "begin", _begin)
@@ -74,31 +78,47 @@ class Database:
                 reached("migrate.numbered")
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, patience: float | None = None) -> Iterator[sa.Connection]:
         """One transaction that may write: committed at the end, undone by any exception.
 
-        Raises StoreError where the database refuses (locked, full, gone): nothing was kept.
+        patience: seconds to wait for others, `BUSY_SECONDS` where it is not given
+        Raises AwayError where the database refuses for now (locked, full, gone), StoreError where it refuses what is
+        written: nothing was kept.
         """
-        with self._writing, self._connected(firstcall_writes=True) as connection:
-            with connection.begin():
-                reached("write.begun")
-                yield connection
-                reached("write.done")
-            reached("write.committed")
+        wait = self._wait(patience)
+        if not self._writing.acquire(timeout=wait):
+            raise AwayError("store_unusable", problem="another is writing")
+        try:
+            with self._connected(wait, firstcall_writes=True) as connection:
+                with connection.begin():
+                    reached("write.begun")
+                    yield connection
+                    reached("write.done")
+                reached("write.committed")
+        finally:
+            self._writing.release()
 
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
-        """One transaction that only reads. Raises StoreError where the database cannot be read."""
-        with self._connected() as connection, connection.begin():
+    def read(self, patience: float | None = None) -> Iterator[sa.Connection]:
+        """One transaction that only reads. Raises as `write` does."""
+        with self._connected(self._wait(patience)) as connection, connection.begin():
             yield connection
 
+    def _wait(self, patience: float | None) -> float:
+        """Seconds. Where it refused the last asker nobody else waits long: two hundred agents would wait in turn."""
+        return MOMENT if self._away else BUSY_SECONDS if patience is None else patience
+
     @contextmanager
-    def _connected(self, **options: bool) -> Iterator[sa.Connection]:
+    def _connected(self, wait: float, **options: bool) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
-                yield connection.execution_options(**options)
-        except DBAPIError as error:
+                yield connection.execution_options(firstcall_wait=wait, **options)
+            self._away = False
+        except OUR_FAULT as error:
             raise StoreError("store_unusable", problem=str(error.orig)) from error
+        except (DBAPIError, NoConnectionError) as error:
+            self._away = True
+            raise AwayError("store_unusable", problem=str(getattr(error, "orig", error))) from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -112,5 +132,7 @@ def _prepare(connection: Any, _: Any) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("firstcall_writes")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * options.get('firstcall_wait', BUSY_SECONDS))}")
+    writes = options.get("firstcall_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")  # deferred writers fail each other

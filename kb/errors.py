@@ -8,6 +8,7 @@ KBError                    anything a person can be told about
 ├── NotAllowedError        this person may not do this
 ├── NotFoundError          there is no such thing, or none that this person may see
 ├── StoreError             the database cannot be opened or written to
+│   └── AwayError          for now: it may take the same later
 └── GenerationError        an index generation is missing, damaged or not ours
     └── PublishError       a generation could not be published
 """
@@ -54,6 +55,10 @@ class NotFoundError(KBError):
 
 class StoreError(KBError):
     """The database cannot be opened, or a row could not be written: nothing was kept."""
+
+
+class AwayError(StoreError):
+    """The database refuses for now: it is locked, full, read-only or gone. Nothing was kept."""
 
 
 class GenerationError(KBError):

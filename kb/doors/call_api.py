@@ -1,16 +1,17 @@
 """What an agent does on a call, as JSON: every request has an id made by the sender, so that sending it twice is once.
 
-A page keeps what it could not send and sends it later: `ago` is how many milliseconds ago it happened.
+A page keeps what it could not send and sends it later: `ago` is how many milliseconds ago it happened. What the
+database refuses for now is spooled, and the answer says so (`spooled`: how many records wait).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid5
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from kb.calls.journal import Event
 from kb.calls.promises import Promise
 from kb.db import Connection
 from kb.doors import payload
+from kb.doors.recorder import Asked, Recorder, Work
 from kb.doors.wire import answering, body, is_a, language, user
 from kb.doors.wiring import Desk
 from kb.errors import NotFoundError, QuestionError, RequestError
@@ -31,27 +33,12 @@ from kb.people import preferences
 from kb.people.users import User
 
 LONGEST_AGO = timedelta(hours=24)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request: who asks, when it happened, its checked fields."""
-
-    by: User
-    at: datetime
-    given: Mapping[str, Any]
-    call: str
-    ui: str
-
-    def text(self, name: str) -> str:
-        return str(self.given.get(name, ""))
-
-
-Work = Callable[[Connection, Asked], dict[str, Any] | None]
+PATIENCE = 1.0  # seconds that whoever only looks waits for the database
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """The routes of calls, gaps, promises, flags and one's own preferences."""
+    works: dict[str, Work] = {}
 
     def route(path: str, kinds: Mapping[str, type], work: Work, *, reads: bool = False) -> Route:
         async def handle(request: Request) -> dict[str, Any]:
@@ -59,15 +46,17 @@ def routes(desk: Desk) -> list[BaseRoute]:
             id = str(request.path_params.get("id", ""))
             asked = Asked(user(request), datetime.now(UTC) - _ago(given), given, id, language(request))
 
-            def answered() -> dict[str, Any]:
-                with desk.database.read() if reads else desk.database.write() as connection:
+            def looked_up() -> dict[str, Any]:
+                with desk.database.read(PATIENCE) as connection:
                     return work(connection, asked) or {}
 
-            answer = await to_thread.run_sync(answered)
-            if not reads:
-                desk.floor.touched()
-            return {"ok": True, **answer}
+            def recorded() -> dict[str, Any]:
+                return recorder.record(path, asked)
 
+            return {"ok": True, **await to_thread.run_sync(looked_up if reads else recorded)}
+
+        if not reads:
+            works[path] = work
         return Route(path, answering(handle), methods=["POST"])
 
     def events(connection: Connection, asked: Asked) -> dict[str, Any]:
@@ -78,15 +67,19 @@ def routes(desk: Desk) -> list[BaseRoute]:
         found = call.summary(connection, asked.by, asked.call)
         return {"text": payload.summary_text(found, asked.ui, lambda id: desk.title(id, asked.by), desk.site.zone)}
 
+    def waits(connection: Connection, asked: Asked) -> dict[str, Any]:
+        held = [one.id for one in call.held(connection, asked.by, asked.at)]
+        return mine(desk, connection, asked.by, asked.at) | {"calls": held, "spooled": recorder.waiting()}
+
     texts = {"id": str, "call": str}
-    return [
+    made: list[BaseRoute] = [
         route("/api/calls", {"call": str, "q": str, "product": str, "lang": str}, lambda c, a: _begin(desk, c, a)),
         route("/api/calls/{id}/events", {"events": list}, events),
         route("/api/calls/{id}/about", {"product": str, "lang": str}, lambda c, a: _about(desk, c, a)),
         route("/api/calls/{id}/end", {}, lambda c, a: call.end(c, a.by, a.call, a.at)),
         route("/api/calls/{id}/resume", {}, lambda c, a: call.resume(c, a.by, a.call, a.at)),
         route("/api/calls/{id}/summary", {}, summary, reads=True),
-        route("/api/mine", {}, lambda c, a: mine(desk, c, a.by, a.at) | {"calls": _held(c, a)}, reads=True),
+        route("/api/mine", {}, waits, reads=True),
         route("/api/undo", {"id": str}, lambda c, a: _undo(c, a)),
         route("/api/gaps", {**texts, "gap": str, "q": str, "product": str}, lambda c, a: _record_gap(desk, c, a)),
         route("/api/gaps/{id}/join", {**texts, "q": str}, _join_gap),
@@ -101,6 +94,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
         route("/api/bulletins/{id}/unseen", {}, lambda c, a: bulletins.mark_unseen(c, a.by, a.call)),
         route("/api/preferences", {"keys": dict}, _keys),
     ]
+    recorder = Recorder(desk, works)
+    return made
 
 
 def _ago(given: Mapping[str, Any]) -> timedelta:
@@ -118,11 +113,6 @@ def mine(desk: Desk, connection: Connection, by: User, at: datetime) -> dict[str
     return payload.of_mine(
         promises.due(connection, by, until), gap.answered(connection, by), bulletins.unseen(connection, by, at)
     )
-
-
-def _held(connection: Connection, asked: Asked) -> list[str]:
-    """The ids of the calls that this person is on."""
-    return [one.id for one in call.held(connection, asked.by, asked.at)]
 
 
 SAID_LATER = ("kind", "words", "answered", "suggestion")
@@ -198,7 +188,8 @@ def _begin(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
     product = desk.product(asked.text("product"))
     begun = call.pop(connection, asked.by, id, asked.at, product=product, lang=asked.text("lang"))
     if asked.text("q"):
-        search = Event(uuid4().hex, id, asked.at, asked.by.id, "search", asked.text("q"))
+        told = uuid5(NAMESPACE_OID, f"{id} {asked.at}").hex  # the same, if it has to be written again
+        search = Event(told, id, asked.at, asked.by.id, "search", asked.text("q"))
         begun = call.record(connection, asked.by, id, [search], asked.at)
     return {"call": payload.of_call(begun)}
 

@@ -19,7 +19,8 @@ from kb.people.keys import Key
 from kb.people.sessions import Session
 
 FRESH = 1.5  # seconds that an answer is believed
-GRACE = 30.0  # seconds that it is believed while the database does not answer: a caller is on the line
+GRACE = 300.0  # seconds that it is believed while the database does not answer: a caller is on the line
+PATIENCE = 0.5  # seconds that anybody waits for the database here
 UNUSED = 60.0  # seconds after which a session nobody asked about is no longer read along
 USED_EVERY = 3600.0  # seconds in which the use of a key is written down once
 REFUSED_EVERY = 60.0  # seconds in which the same refusal is written down once
@@ -67,7 +68,7 @@ class Presence:
         now = time.monotonic()
         before = {old: known for old, known in self._known.items() if now - known.used_at < UNUSED}
         try:
-            with self._database().read() as connection:
+            with self._database().read(PATIENCE) as connection:
                 found = sessions.read(connection, {*before, key}, datetime.now(UTC), local=self._local)
         except StoreError:
             known = before.get(key)
@@ -101,7 +102,7 @@ class Presence:
 
     def touch(self, key: str) -> None:
         """This person did something just now."""
-        with self._database().write() as connection:
+        with self._database().write(PATIENCE) as connection:
             sessions.touch(connection, key, datetime.now(UTC))
 
     def sign_out(self, key: str) -> None:
@@ -117,5 +118,5 @@ class Presence:
         if (user, about) in self._refused:
             return
         self._refused[user, about] = now
-        with self._database().write() as connection:
+        with self._database().write(PATIENCE) as connection:
             audit.append(connection, user, "denied", datetime.now(UTC), about)

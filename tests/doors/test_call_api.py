@@ -900,8 +900,14 @@ def test_without_a_database_the_search_answers_and_the_rest_says_so(call_base: S
         asker = client(desk, MAY, language)
         found = told(asker, "/api/search", q="refund to an expired card")
         assert found["hits"][0]["article"] == "refund-card-en"
+        for path in ("/api/calls/call-1/summary", "/api/mine"):
+            assert refused(asker, path, {}) == (503, "store_unusable")
+    waiting = Path(desk.settings.spool)
+    waiting.write_text("")  # nothing can be spooled either: the page keeps it
+    for language in ("en", "zh"):
         for path in PATHS:
-            assert refused(asker, path.format(id="call-1"), {}) == (503, "store_unusable")
+            assert refused(client(desk, MAY, language), path.format(id="call-1"), {}) == (503, "store_unusable")
+    waiting.unlink()
     (tmp_path / "folder").rmdir()  # put right: the next request is taken
     event(client(desk, MAY), "open", article="late-en")
     assert lines(desk) == [("open", "", "late-en")]

@@ -5,6 +5,7 @@ const REST = 1500; // ms after which what stands in the box is a search and no l
 const IDLE = 15 * 60 * 1000;
 const NEWS = 30 * 1000; // how often a new bulletin or an answered gap is asked for, while somebody is there
 const TOAST = 8000;
+const SPOOLED = 3000; // how soon to look again whether the database has what waits for it
 const OPENING = 3000; // ms in which an article that was opened should be there
 const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "unsolved", "flag", "twin"]);
 const UNDOABLE = 20;
@@ -78,6 +79,7 @@ class Bar {
     clearInterval(this.news);
     clearTimeout(this.rest);
     clearTimeout(this.toasting);
+    clearTimeout(this.looking);
     this.outbox.stop();
   }
 
@@ -524,10 +526,18 @@ class Bar {
       const answer = await post("/api/mine", {});
       if (answer.ok) {
         this.mine = { promises: answer.promises, answered: answer.answered, unseen: answer.unseen };
-        if (puts === this.outbox.puts) this.forget(answer.calls); // nothing was on its way meanwhile
+        this.outbox.spooled = answer.spooled;
+        if (puts === this.outbox.puts && !answer.spooled) this.forget(answer.calls); // nothing was on its way meanwhile
       }
       this.draw();
     } catch { /* at the next chance */ }
+    this.lookAgain();
+  }
+
+  // While the server keeps records beside its database, until it has taken them.
+  lookAgain() {
+    clearTimeout(this.looking);
+    if (this.outbox.spooled) this.looking = setTimeout(() => this.refresh(), SPOOLED);
   }
 
   // Calls that were ended or taken elsewhere, or fell silent, are no longer this person's.
@@ -538,6 +548,7 @@ class Bar {
 
   sent(message) {
     if (message) this.toast(message, true);
+    this.lookAgain();
     this.draw();
   }
 

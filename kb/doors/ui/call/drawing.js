@@ -21,7 +21,7 @@ function drawBar(bar) {
 
 function factsOf(bar) {
   const unsent = bar.outbox.failures && bar.outbox.items.length;
-  const facts = [[...bar.calls.keys()], bar.current, bar.call() ?? bar.waiting, bar.ended?.id, bar.mine, unsent, bar.keys, bar.ui];
+  const facts = [[...bar.calls.keys()], bar.current, bar.call() ?? bar.waiting, bar.ended?.id, bar.mine, unsent, bar.outbox.spooled, bar.keys, bar.ui];
   return JSON.stringify(facts, (name, value) => (UNDRAWN.has(name) ? undefined : value));
 }
 
@@ -57,6 +57,7 @@ function tools(bar) {
   const due = mine.promises.length + mine.answered.length;
   return make("span", { class: "tools" },
     outbox.failures ? make("span", { class: "trouble", id: "unsent" }, `${labels.unsent} ${outbox.items.length}`) : null,
+    outbox.spooled ? make("span", { class: "trouble", id: "spooled" }, `${labels.spooled} ${outbox.spooled}`) : null,
     due ? tool(bar, "mine", `${labels.mine} ${due}`, "due") : null,
     tool(bar, "gap", labels.gap, "gap"),
     tool(bar, "promise", labels.promise),

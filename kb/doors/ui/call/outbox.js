@@ -13,6 +13,7 @@ class Outbox {
     this.items = this.read(this.prefix + this.tab);
     this.failures = 0;
     this.puts = 0;
+    this.spooled = 0; // how many records the server keeps beside its database
     this.adopt();
     this.beat = setInterval(() => { if (this.items.length) { this.write(); this.adopt(); } }, ALIVE / 4);
     this.online = () => this.flush();
@@ -77,6 +78,7 @@ class Outbox {
         break;
       }
       this.failures = 0;
+      this.spooled = answer.spooled ?? (answer.ok ? 0 : this.spooled);
       this.items.shift();
       this.write();
       const done = this.done?.get(item.n);
