@@ -315,6 +315,27 @@ def open_current(index: Path) -> Opened:
 
     Raises GenerationError `index_missing` when nothing was published, or the damage when nothing verifies.
     """
+    while True:
+        before = _pointer(index)
+        try:
+            opened = _newest_sound(index)
+            if not opened.damaged or _pointer(index) == before:
+                return opened
+        except GenerationError:
+            if _pointer(index) == before:
+                raise
+        # `CURRENT` has moved: what was missing may have been collected while it was read
+
+
+def _pointer(index: Path) -> bytes:
+    try:
+        return (index / "CURRENT").read_bytes()
+    except OSError:
+        return b""
+
+
+def _newest_sound(index: Path) -> Opened:
+    """What `open_current` opens, if nobody publishes meanwhile."""
     damaged: list[GenerationError] = []
     candidates = [(name, "") for name in reversed(generations(index))]
     try:

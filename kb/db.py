@@ -127,12 +127,15 @@ class Database:
 
 def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver's guess
-    for pragma in SQLITE:
-        connection.execute(pragma)
 
 
 def _begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * options.get('firstcall_wait', BUSY_SECONDS))}")
+    wait = options.get("firstcall_wait", BUSY_SECONDS)
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * wait)}")
+    if not connection.info.get("firstcall_ready"):  # once a connection, here because it may have to wait, too
+        for pragma in SQLITE:
+            connection.exec_driver_sql(pragma)
+        connection.info["firstcall_ready"] = True
     writes = options.get("firstcall_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")  # deferred writers fail each other

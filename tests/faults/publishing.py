@@ -26,7 +26,7 @@ from tests.small_base import SmallBase
 
 STEPS = tuple(point for point in POINTS if point.partition(".")[0] in ("build", "publish", "point", "clean"))
 ROUNDS = 1_000  # numbers that one publisher may use; the next begins above them
-LATEST = 0.25  # seconds after its start at which a publisher is killed from outside: a few publishes
+LATEST = 3.0  # times what a publish takes, within which a publisher is killed from outside
 MOST = 12  # publishes within which every step comes by
 
 
@@ -145,13 +145,15 @@ def _read_on(subject: Subject) -> Callable[[int, int], None]:
 def trial(subject: Subject, kills: int, seed: int) -> Found:
     """Publish and kill so often. Nothing is published anew in between: each publisher finds what the kill left."""
     chance, found, latest = random.Random(seed), Found(), 1
+    begun = time.monotonic()
     _publish_once(subject, latest)
+    within = LATEST * (time.monotonic() - begun)
     with child(_read_on(subject)) as (_, hear, tell):
         for number in range(1, kills + 1):
             point = STEPS[number // 2 % len(STEPS)] if number % 2 else ""
-            said = _killed(subject, number * ROUNDS, point, chance)
+            said = _killed(subject, number * ROUNDS, point, within, chance)
             done = [int(line.split()[1]) for line in said if line.startswith("done ")]
-            latest = max(latest, *done)
+            latest = max([latest, *done])
             os.write(tell, b"?")
             account = json.loads(hears(hear))
             where = f"kill {number} at {point or 'any moment'}"
@@ -178,14 +180,14 @@ def _publish_once(subject: Subject, number: int) -> None:
         raise TornError(said)
 
 
-def _killed(subject: Subject, first: int, point: str, chance: random.Random) -> list[str]:
+def _killed(subject: Subject, first: int, point: str, within: float, chance: random.Random) -> list[str]:
     """What a publisher said before it was killed."""
     spec = f"{point}:{chance.choice((1, 2))}" if point else ""
     with child(_publish(subject, first, spec)) as (process, hear, _):
         if point:
             return told(hear).splitlines()
         heard = hears(hear).decode()
-        heard += told(hear, time.monotonic() + chance.uniform(0, LATEST))
+        heard += told(hear, time.monotonic() + chance.uniform(0, within))
         end(process)
         return (heard + told(hear)).splitlines()
 

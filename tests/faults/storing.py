@@ -26,10 +26,11 @@ import sqlalchemy as sa
 from kb import failpoints, tables
 from kb.calls import call
 from kb.calls.journal import Event
-from kb.config import ROOT
+from kb.config import ROOT, Settings
 from kb.content import articles
 from kb.db import Database
 from kb.doors import transfer
+from kb.doors.wiring import Desk
 from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people import audit
@@ -37,7 +38,6 @@ from kb.people.users import OPERATOR
 from kb.studio import revisions
 from kb.tables import MIGRATIONS
 from tests.faults.children import child, end, hears, told
-from tests.on_call import desk_of
 from tests.people_on_the_floor import MAY, NOON
 from tests.small_base import SmallBase, markdown
 from tests.studio.test_media import picture
@@ -47,6 +47,7 @@ WRITES = ("write.begun", "write.done", "write.committed")
 STEPS = ("migrate.step", "migrate.numbered", "write.done", "write.committed")
 IMPORTS = ("import.picture", "import.article", "save.aside", "save.moved", "write.done", "write.committed")
 LATEST = 0.12  # seconds after the first word at which a child is killed from outside
+LETTERS = str.maketrans("0123456789", "abcdefghij")
 PLACES = 4  # times that a point may come by before it strikes
 STORED = ROOT / "tests" / "upgrades"
 
@@ -67,11 +68,11 @@ class Found:
         self.at[point or "outside"] = self.at.get(point or "outside", 0) + 1
 
 
-def kill(work: Callable[[int, int], None], point: str, chance: random.Random) -> list[str]:
-    """What a child said until it was killed at a point, or at a moment after its first word."""
+def kill(work: Callable[[int, int], None], point: str, chance: random.Random, most: int = PLACES) -> list[str]:
+    """What a child said until it was killed: at a point that comes by `most` times, or soon after its first word."""
 
     def armed(heed: int, say: int) -> None:
-        failpoints.arm(f"{point}:{chance.randint(1, PLACES)}" if point else "")
+        failpoints.arm(f"{point}:{chance.randint(1, most)}" if point else "")
         work(heed, say)
 
     with child(armed) as (process, hear, _):
@@ -93,9 +94,14 @@ def sound(path: Path) -> list[str]:
 # --- the database --------------------------------------------------------------------------------
 
 
+def name(number: int) -> str:
+    """A number in letters: digits alone might be somebody's telephone."""
+    return f"{number:07}".translate(LETTERS)
+
+
 def store(database: Database, number: int) -> None:
     """One gap as an agent records it: on the call's trail, on the list, in the audit log, in one commit."""
-    id, at = f"{number}", NOON + timedelta(seconds=number)
+    id, at = name(number), NOON + timedelta(seconds=number)
     with database.write() as connection:
         call.record(connection, MAY, f"call-{id}", [Event(f"r-{id}", "", at, MAY.id, "gap", "门锁泡水")], at)
         gap.record(connection, MAY, Report(f"r-{id}", f"g-{id}", f"call-{id}", MAY.id, at, "门锁泡水"))
@@ -111,7 +117,7 @@ class Hasty:
 
     def store(self, number: int) -> None:
         """Insert a row."""
-        self.raw.execute("INSERT INTO gap VALUES (?)", (f"g-{number}",))
+        self.raw.execute("INSERT INTO gap VALUES (?)", (f"g-{name(number)}",))
         self.waiting += 1
         if self.waiting == PLACES:
             failpoints.reached("write.done")
@@ -131,40 +137,40 @@ def _naive(url: str) -> Callable[[int], None]:
 STORES = {"product": _product, "naive": _naive}
 
 
-def writes(home: Path, kills: int, seed: int, name: str = "product") -> Found:
+def writes(home: Path, kills: int, seed: int, what: str = "product") -> Found:
     """Kill a writer so often; the next one goes on in the same database."""
     path, chance, found = home / "firstcall.sqlite", random.Random(seed), Found()
-    if name == "product":
+    if what == "product":
         Database(f"sqlite:///{path}").close()
     else:
         with closing(sqlite3.connect(path)) as raw:
             raw.execute("CREATE TABLE gap (id)")
-    said: set[int] = set()
-    points = WRITES if name == "product" else ("write.done",)
+    said: set[str] = set()
+    points = WRITES if what == "product" else ("write.done",)
     for one in range(1, kills + 1):
         point = points[one // 2 % len(points)] if one % 2 else ""
 
         def work(_: int, say: int, first: int = one * 1_000_000) -> None:
-            put = STORES[name](f"sqlite:///{path}")
+            put = STORES[what](f"sqlite:///{path}")
             for number in range(first, first + 1_000_000):
                 put(number)
-                os.write(say, f"{number}\n".encode())
+                os.write(say, f"{name(number)}\n".encode())
 
         lines = kill(work, point, chance)
         found.killed(point)
         found.torn += [f"kill {one}: {line}" for line in lines if line.startswith("error ")]
-        said |= {int(line) for line in lines if line.isdigit()}
+        said |= {line for line in lines if line.isalpha()}
         found.torn += [f"kill {one} at {point}: {told}" for told in sound(path)]
         found.lost += [f"kill {one} at {point}: {lost}" for lost in _lost(path, said)]
-        if name == "product":
+        if what == "product":
             found.torn += [f"kill {one} at {point}: {told}" for told in _apart(path)]
     found.acknowledged = len(said)
     return found
 
 
-def _lost(path: Path, said: set[int]) -> list[int]:
+def _lost(path: Path, said: set[str]) -> list[str]:
     with closing(sqlite3.connect(path)) as raw:
-        there = {int(row[0].removeprefix("g-")) for row in raw.execute("SELECT id FROM gap")}
+        there = {row[0].removeprefix("g-") for row in raw.execute("SELECT id FROM gap")}
     return sorted(said - there)
 
 
@@ -233,7 +239,7 @@ def migrations(home: Path, kills: int, seed: int, schemas: Sequence[int] = range
             while True:
                 Database(url).close()
 
-        lines = kill(work, point, chance)
+        lines = kill(work, point, chance, len(MIGRATIONS) - schema if point == "migrate.step" else 1)
         found.killed(point)
         where = f"kill {one} at {point}, schema {schema}"
         found.torn += [f"{where}: {line}" for line in lines if line.startswith("error ")]
@@ -261,14 +267,12 @@ FILES: dict[str, str | bytes] = {
 def imports(home: Path, kills: int, seed: int) -> Found:
     """Kill an import; every file is whole or absent, what the database knows is on disk, and the next one ends it."""
     chance, found = random.Random(seed), Found()
-    with child(lambda _, say: _small(home / "base").build() and os.write(say, b"built\n")) as (_, hear, _tell):
-        told(hear)
+    SmallBase(home / "base").write("late-en", "Late delivery", say="Five yuan.")
+    Database(f"sqlite:///{home}/base/firstcall.sqlite").close()
     for one in range(1, kills + 1):
         point = IMPORTS[one // 2 % len(IMPORTS)] if one % 2 else ""
         there = home / f"{one}"
         shutil.copytree(home / "base", there)
-        with closing(sqlite3.connect(there / "firstcall.sqlite")):
-            pass
 
         def work(_: int, say: int, there: Path = there) -> None:
             os.write(say, b"begun\n")
@@ -290,14 +294,9 @@ def imports(home: Path, kills: int, seed: int) -> Found:
     return found
 
 
-def _small(home: Path) -> SmallBase:
-    base = SmallBase(home)
-    base.write("late-en", "Late delivery", say="Five yuan.")
-    return base
-
-
 def _carry_out(home: Path) -> None:
-    desk = desk_of(SmallBase(home), home / "firstcall.sqlite")
+    url = f"sqlite:///{home}/firstcall.sqlite"
+    desk = Desk(Settings(articles=home / "articles", home=home, database_url=url))
     failed = transfer.carry_out(desk, EDITOR, transfer.plan(desk, EDITOR, pack(FILES)), NOON).failed
     if failed:
         raise RuntimeError(str(failed))

@@ -592,3 +592,21 @@ def test_a_publisher_killed_at_any_moment_leaves_a_generation_that_opens(base: S
     base.build()
     assert round_of(base.open()) == {"99999"}
     assert [name for name in os.listdir(base.index / "generations") if name.startswith(".")] == []
+
+
+def test_a_reader_that_is_overtaken_by_two_publishers_looks_again(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_rounds(base, 2, keep=2)
+    opened_named, overtaken = generation.open_named, []
+
+    def slow(index: Path, name: str, sha256: str = "") -> generation.Opened:
+        if not overtaken:
+            overtaken.append(name)
+            publish_rounds(base, 2, keep=2)  # what this reader is about to open is collected
+        return opened_named(index, name, sha256)
+
+    monkeypatch.setattr(generation, "open_named", slow)
+    opened = base.open()
+    assert overtaken[0] not in generation.generations(base.index)
+    assert (opened.damaged, round_of(opened)) == ((), {"2"})
