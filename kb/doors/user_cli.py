@@ -13,14 +13,12 @@ import click
 
 from kb.care import leaving, personal
 from kb.config import settings
-from kb.db import Database
+from kb.db import Connection, Database
 from kb.errors import KBError, NotFoundError
 from kb.i18n import LANGUAGES, explain, say, terminal_language
 from kb.people import accounts, roster, users
 from kb.people.accounts import Account
 from kb.people.users import OPERATOR, Role, User
-
-AT_ONCE = 10  # people a transaction: others want to write too
 
 
 def run(command: Callable[[Database, str], None]) -> None:
@@ -85,37 +83,30 @@ def password(id: str) -> None:
 @click.argument("id", metavar="NAME")
 def disable(id: str) -> None:
     """Let a person in no more, and end their sessions."""
-
-    def command(database: Database, language: str) -> None:
-        with database.write() as connection:
-            accounts.disable(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
-        click.echo(say(language, "people.disabled", id=accounts.id_of(id)))
-
-    run(command)
+    _do(accounts.disable, id, "disabled")
 
 
 @user.command()
 @click.argument("id", metavar="NAME")
 def enable(id: str) -> None:
     """Let a disabled person in again."""
-
-    def command(database: Database, language: str) -> None:
-        with database.write() as connection:
-            accounts.enable(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
-        click.echo(say(language, "people.enabled", id=accounts.id_of(id)))
-
-    run(command)
+    _do(accounts.enable, id, "enabled")
 
 
 @user.command()
 @click.argument("id", metavar="NAME")
 def unlock(id: str) -> None:
     """Let a person try again who has tried too often."""
+    _do(accounts.unlock, id, "unlocked")
+
+
+def _do(act: Callable[[Connection, User, str, datetime], None], id: str, done: str) -> None:
+    """Do one thing to an account, and say that it is done."""
 
     def command(database: Database, language: str) -> None:
         with database.write() as connection:
-            accounts.unlock(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
-        click.echo(say(language, "people.unlocked", id=accounts.id_of(id)))
+            act(connection, OPERATOR, accounts.id_of(id), datetime.now(UTC))
+        click.echo(say(language, f"people.{done}", id=accounts.id_of(id)))
 
     run(command)
 
@@ -155,7 +146,7 @@ def import_command(file: Path, dry_run: bool) -> None:
     def command(database: Database, language: str) -> None:
         if not file.is_file():
             raise KBError("path_missing", path=file)
-        rows, wrong = roster.read(file.read_bytes().decode("utf-8", "replace"))
+        rows, wrong = roster.read(roster.decoded(file.read_bytes()))
         for one in wrong:
             problem = explain(language, one.error)
             click.echo(say(language, "people.import_line", line=one.line, problem=problem), err=True)
@@ -164,9 +155,7 @@ def import_command(file: Path, dry_run: bool) -> None:
             sys.exit(2)
         with database.read() as connection:
             done = roster.plan(connection, OPERATOR, rows)
-        for start in range(0, 0 if dry_run else len(rows), AT_ONCE):
-            with database.write() as connection:
-                made = roster.enrol(connection, OPERATOR, rows[start : start + AT_ONCE], datetime.now(UTC))
+        for made in () if dry_run else roster.enrol_all(database, OPERATOR, rows, datetime.now(UTC)):
             for id, password in made.added.items():
                 click.echo(f"{id}\t{password}")
         counts = {"added": len(done.added), "changed": len(done.changed), "same": len(done.same)}

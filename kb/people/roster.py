@@ -15,6 +15,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from kb.db import Database
 from kb.errors import KBError, RequestError
 from kb.i18n import LANGUAGES
 from kb.people import accounts, users
@@ -22,6 +23,7 @@ from kb.people.users import Action, Role, User, require
 
 NEEDED, COLUMNS = ("id", "role"), ("id", "role", "name", "teams", "langs")
 MOST = 2_000  # people a file; each new one costs a password hash
+AT_ONCE = 10  # people a transaction: others want to write too
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,14 @@ class Enrolled:
     added: dict[str, str]
     changed: tuple[str, ...]
     same: tuple[str, ...]
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a file: UTF-8, or GB18030, in which a Chinese spreadsheet writes it."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
 
 
 def read(text: str) -> tuple[list[Row], list[Wrong]]:
@@ -115,7 +125,7 @@ def plan(connection: sa.Connection, by: User, rows: Sequence[Row]) -> Enrolled:
 def enrol(connection: sa.Connection, by: User, rows: Sequence[Row], at: datetime) -> Enrolled:
     """Give everybody new an account with a password to be changed, and change who is there already.
 
-    One transaction for all of them: a hash takes 50 ms, so a long file is better given in pieces.
+    One transaction for all of them: a hash takes 50 ms, so a long file is better given to `enrol_all`.
     """
     require(by, Action.MANAGE_USERS)
     added: dict[str, str] = {}
@@ -131,3 +141,11 @@ def enrol(connection: sa.Connection, by: User, rows: Sequence[Row], at: datetime
         else:
             same.append(row.user.id)
     return Enrolled(added, tuple(changed), tuple(same))
+
+
+def enrol_all(database: Database, by: User, rows: Sequence[Row], at: datetime) -> Iterator[Enrolled]:
+    """`enrol` in pieces of `AT_ONCE`, a transaction each; what each did, so that no password made is lost."""
+    for start in range(0, len(rows), AT_ONCE):
+        with database.write() as connection:
+            done = enrol(connection, by, rows[start : start + AT_ONCE], at)
+        yield done
