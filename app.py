@@ -14,7 +14,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 
 from kb.doors import api, call_api, media_api, sign_in
-from kb.doors.gate import Gate, content_policy
+from kb.doors.gate import Gate
+from kb.doors.gate.policy import content_policy
 from kb.doors.wiring import desk
 from kb.errors import SettingError
 
@@ -58,7 +59,7 @@ gate = Middleware(
     Gate,
     presence=lambda: desk().presence,
     addresses=desk().settings.addresses,
-    policy=content_policy(PAGE.read_text("utf-8")),
+    policy=content_policy(PAGE.read_text("utf-8"), desk().settings.frame_ancestors),
     farewell=FROM_THE_TOP,
 )
 app = st.App(

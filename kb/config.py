@@ -33,6 +33,8 @@ class Settings:
     host, port:  where the app listens
     origins:     the addresses people open, as in `https://kb.example.com`, with commas between them;
                  '' = what follows from host and port
+    frame_ancestors: origins of pages that may show the app in a frame, a CRM's; '' = none but its own
+    samesite:    of the cookies: `lax`, or `none` for such a page of another site
     oidc_issuer, oidc_client, oidc_secret: the company's provider of identities (OpenID Connect); '' = none
     oidc_claim, oidc_roles: the claim that names groups, and `group=role,group=role`
     retention:   days after which a call becomes counts; 0 = never
@@ -55,6 +57,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     origins: str = ""
+    frame_ancestors: str = ""
+    samesite: str = "lax"
     oidc_issuer: str = ""
     oidc_client: str = ""
     oidc_secret: str = field(default="", repr=False)
@@ -82,6 +86,11 @@ class Settings:
         return is_loopback(self.host) and not self.origins
 
     @property
+    def only_tls(self) -> bool:
+        """Whether every address that people open is reached by TLS."""
+        return bool(self.origins) and all(one.startswith("https:") for one in self.addresses)
+
+    @property
     def addresses(self) -> frozenset[str]:
         """The only origins the app answers at, as browsers write them; none where host says "everywhere"."""
         if self.origins:
@@ -100,7 +109,11 @@ ADDRESS = re.compile(r"https?://[^\s/@,]+(?:/[^\s,]*)?")
 LEAST_SECRET = 16  # characters
 MAX_DIGITS = 9
 MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
-CHOICES = {"precision": {"auto", "fp32", "bf16"}, "language": {"auto", "zh", "en"}}
+CHOICES = {
+    "precision": {"auto", "fp32", "bf16"},
+    "samesite": {"lax", "none"},
+    "language": {"auto", "zh", "en"},
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -137,7 +150,7 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingError for an unknown `KB_` name, a value that is no whole number where one is
     needed, one outside its choices, an origin or address that is none, webhooks without a secret of
-    `LEAST_SECRET` characters, or `KB_KEEP` below 2.
+    `LEAST_SECRET` characters, `KB_KEEP` below 2, or cookies for other sites' frames without TLS or a frame.
     """
     known = {f"KB_{one.name.upper()}": one for one in fields(Settings)}
     given: dict[str, object] = {}
@@ -150,6 +163,8 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
     found = Settings(**given)  # type: ignore[arg-type]
     if found.webhooks and len(found.webhook_secret) < LEAST_SECRET:
         raise SettingError("webhook_secret_short", name="KB_WEBHOOK_SECRET", least=LEAST_SECRET)
+    if found.samesite == "none" and not (found.frame_ancestors and found.only_tls):
+        raise SettingError("samesite_without_tls", name="KB_SAMESITE")
     return found
 
 
@@ -168,7 +183,7 @@ def _read(field: str, name: str, value: str) -> object:
         return int(value)
     if field == "webhooks":
         return ",".join(_address(name, one.strip()) for one in value.split(","))
-    if field == "origins":
+    if field in ("origins", "frame_ancestors"):
         return ",".join(_origin(name, one) for one in value.split(","))
     choices = CHOICES.get(field)
     if choices and value not in choices:

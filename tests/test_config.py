@@ -11,6 +11,8 @@ from kb.config import CHOICES, ROOT, Settings, settings
 from kb.errors import SettingError
 from kb.i18n import LANGUAGES, explain
 
+FRAMED = {"KB_ORIGINS": "https://kb.example.com", "KB_FRAME_ANCESTORS": "https://crm.example.org"}
+
 
 def refused(env: dict[str, str]) -> SettingError:
     """The error these variables are refused with."""
@@ -34,6 +36,8 @@ def test_nothing_set_gives_the_defaults() -> None:
         host="127.0.0.1",
         port=8501,
         origins="",
+        frame_ancestors="",
+        samesite="lax",
         oidc_issuer="",
         oidc_client="",
         oidc_secret="",
@@ -66,6 +70,8 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_HOST": "0.0.0.0",
         "KB_PORT": "8600",
         "KB_ORIGINS": "https://kb.example.com",
+        "KB_FRAME_ANCESTORS": "https://crm.example.org/, HTTPS://crm.example.net:8443",
+        "KB_SAMESITE": "none",
         "KB_OIDC_ISSUER": "https://id.example.com",
         "KB_OIDC_CLIENT": "firstcall",
         "KB_OIDC_SECRET": "s3cret",
@@ -91,6 +97,8 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         host="0.0.0.0",
         port=8600,
         origins="https://kb.example.com",
+        frame_ancestors="https://crm.example.org,https://crm.example.net:8443",
+        samesite="none",
         oidc_issuer="https://id.example.com",
         oidc_client="firstcall",
         oidc_secret="s3cret",
@@ -135,10 +143,10 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, "
-        "KB_MODEL, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, "
+        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_FRAME_ANCESTORS, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, "
+        "KB_LEARN_AGENTS, KB_MODEL, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, "
         "KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, "
-        "KB_RERANKER_WEIGHT, KB_RETENTION, KB_WEBHOOKS, KB_WEBHOOK_SECRET",
+        "KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, KB_WEBHOOK_SECRET",
     }
 
 
@@ -233,7 +241,7 @@ def test_a_value_outside_its_choices_is_refused(name: str, value: str, choices: 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in CHOICES for value in sorted(CHOICES[name])])
 def test_each_choice_is_taken(name: str, value: str) -> None:
-    assert getattr(settings({f"KB_{name.upper()}": value}), name) == value
+    assert getattr(settings({**FRAMED, f"KB_{name.upper()}": value}), name) == value
 
 
 def test_settings_do_not_change_while_the_program_runs() -> None:
@@ -245,6 +253,27 @@ def test_settings_do_not_change_while_the_program_runs() -> None:
 @pytest.mark.parametrize("env", [{"KB_X": "1"}, {"KB_PORT": "x"}, {"KB_KEEP": "0"}, {"KB_PRECISION": "x"}])
 def test_a_refusal_names_the_setting_in_both_languages(env: dict[str, str], language: str) -> None:
     assert next(iter(env)) in explain(language, refused(env))
+
+
+# --- in a frame of the CRM -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", ["crm.example.org", "https://*.example.org", "*", "'self'", "https://a; script-src *"]
+)
+def test_a_page_that_may_frame_the_app_is_named_exactly(value: str) -> None:
+    error = refused({"KB_FRAME_ANCESTORS": value})
+    assert (error.code, error.facts["name"]) == ("setting_not_an_origin", "KB_FRAME_ANCESTORS")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"KB_FRAME_ANCESTORS": ""}, {"KB_ORIGINS": ""}, {"KB_ORIGINS": "https://kb.example.com,http://kb.example.com"}],
+)
+def test_cookies_for_another_sites_frame_need_that_frame_and_tls(changed: dict[str, str]) -> None:
+    assert settings({**FRAMED, "KB_SAMESITE": "none"}).samesite == "none"
+    error = refused({**FRAMED, "KB_SAMESITE": "none", **changed})
+    assert (error.code, error.facts) == ("samesite_without_tls", {"name": "KB_SAMESITE"})
 
 
 # --- who is told of gaps -------------------------------------------------------------------------

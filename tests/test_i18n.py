@@ -30,8 +30,9 @@ from kb.gaps.analytics.asked import OUTCOMES
 from kb.gaps.moves import MOVES, REASONS
 from kb.i18n import LANGUAGES, explain, nearest_language, say, sentences, terminal_language
 from kb.people import audit
+from kb.people.keys import SCOPES
 from kb.people.scope import GOVERNANCE, STATES
-from kb.people.users import SAMPLES
+from kb.people.users import SAMPLES, Role
 from kb.studio import review, revisions, transfer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +67,10 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "insights.outcome_*": OUTCOMES,
     "learnt.state_*": learning.STATES,
     "insights.part_*": ["searches", "speed", "articles", "feedback", "coaching"],
+    "manage.part_*": ["accounts", "import", "keys"],
+    "manage.role_*": [role.value for role in Role],
+    "manage.scope_*": SCOPES,
+    "people.*": ["disabled", "enabled", "unlocked"],
     "notice.kind_*": bulletins.KINDS,
     "notice.state_*": get_args(bulletins.State),
     "diagnosis.*": diagnosis.REASONS,

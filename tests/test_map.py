@@ -177,6 +177,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     ),
     "editor parts": ("kb.doors.ui.importing", "kb.doors.ui.words", "kb.doors.ui.field", "kb.doors.ui.twins"),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
+    "admin parts": ("kb.doors.ui.manage",),
     "ui pages": (
         "kb.doors.ui.search",
         "kb.doors.ui.calls",
@@ -189,6 +190,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.studio",
         "kb.doors.ui.edit",
         "kb.doors.ui.learnt",
+        "kb.doors.ui.people",
         "kb.doors.ui.shell",
     ),
     "entries": ("kb.__main__", "indexer.__main__", "app"),
@@ -202,6 +204,7 @@ OUTSIDE = (
     "ui parts",
     "editor parts",
     "supervisor parts",
+    "admin parts",
     "ui pages",
     "entries",
 )  # the outside world: no room imports it

@@ -27,6 +27,7 @@ class Rate:
 SIGN_IN = Rate("sign_in", 1, 60)
 STRANGER = Rate("stranger", 20, 400)
 PERSON = Rate("person", 50, 300)
+TOLD = Rate("told", 1 / 60, 1)  # one line a minute in the program's log about the same refusal
 
 
 class Limits:

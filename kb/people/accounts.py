@@ -112,6 +112,16 @@ def add(
     audit.append(connection, by.id, "account", at, user.id, what="added", role=user.role.value)
 
 
+def add_first(connection: sa.Connection, user: User, password: str, at: datetime, *, local: bool) -> None:
+    """Give the first person of all an account; it ends the demo. Raises NotAllowedError (`demo_over`), RequestError.
+
+    local: whether only this machine can reach the app: whoever sits there could as well run the command
+    """
+    if not sessions.demo(connection, local=local):
+        raise NotAllowedError("demo_over")
+    add(connection, OPERATOR, user, password, at)
+
+
 def check(user: User) -> None:
     """Raises RequestError for an id, a name or a language that will not do."""
     if not ID.fullmatch(user.id) or user.id == OPERATOR.id:
@@ -141,9 +151,14 @@ def set_password(
 
 
 def change(connection: sa.Connection, by: User, user: User, at: datetime) -> None:
-    """Give a person another name, role, other teams or languages. Raises NotFoundError, RequestError."""
+    """Give a person another name, role, other teams or languages. Raises NotFoundError, RequestError.
+
+    Nobody gives up their own role: the last admin could not take it back.
+    """
     require(by, Action.MANAGE_USERS)
     check(user)
+    if user.id == by.id and user.role is not by.role:
+        raise RequestError("account_own")
     before = users.get(connection, user.id)
     facts = {"name": user.name, "role": user.role.value, "teams": sorted(user.teams), "langs": sorted(user.langs)}
     _update(connection, user.id, **facts)
@@ -152,8 +167,10 @@ def change(connection: sa.Connection, by: User, user: User, at: datetime) -> Non
 
 
 def disable(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
-    """Let a person in no more, and end their sessions. Raises NotFoundError."""
+    """Let a person in no more, and end their sessions. Raises NotFoundError, RequestError for oneself."""
     require(by, Action.MANAGE_USERS)
+    if id == by.id:
+        raise RequestError("account_own")
     _update(connection, id, disabled_at=at)
     sessions.end_all(connection, id)
     connection.execute(sa.delete(device).where(device.c.user == id))

@@ -20,7 +20,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kb.config import Settings
 from kb.db import Database
-from kb.doors import gate, limits, presence
+from kb.doors import limits, presence
+from kb.doors.gate import bounds, policy
 from kb.doors.wiring import Desk
 from kb.errors import StoreError
 from kb.people import accounts, audit, sessions
@@ -239,13 +240,18 @@ def test_streamlits_own_files_may_be_kept(stranger: TestClient) -> None:
 
 def test_the_policy_lets_streamlits_page_run_and_nothing_beside_it() -> None:
     index = (Path(streamlit.__file__).parent / "static/index.html").read_text("utf-8")
-    policy = dict(one.strip().split(" ", 1) for one in gate.content_policy(index).split(";"))
+    directives = dict(one.strip().split(" ", 1) for one in policy.content_policy(index).split(";"))
     (script,) = [part.partition("</script>")[0] for part in index.split("<script>")[1:]]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy["script-src"] == f"'self' blob: 'sha256-{digest}'"
-    assert policy["img-src"] == "'self' data:"
-    assert policy["default-src"] == policy["form-action"] == policy["frame-ancestors"] == "'self'"
-    assert policy["base-uri"] == policy["object-src"] == "'none'"
+    assert directives["script-src"] == f"'self' blob: 'sha256-{digest}'"
+    assert directives["img-src"] == "'self' data:"
+    assert directives["default-src"] == directives["form-action"] == directives["frame-ancestors"] == "'self'"
+    assert directives["base-uri"] == directives["object-src"] == "'none'"
+
+
+def test_the_crm_that_is_named_may_show_the_app_in_a_frame_and_nobody_else() -> None:
+    told = policy.content_policy("", "https://crm.example.org,https://crm.example.net:8443")
+    assert told.endswith("; frame-ancestors 'self' https://crm.example.org https://crm.example.net:8443")
 
 
 def test_behind_tls_the_cookie_is_secure_and_tls_is_remembered(tmp_path: Path) -> None:
@@ -265,6 +271,22 @@ def test_behind_tls_the_cookie_is_secure_and_tls_is_remembered(tmp_path: Path) -
         assert "Secure" in device
         assert one.get("/gaps").json()["user"] == "wang.min"
         assert one.get("/gaps", headers={"host": "127.0.0.1:8501"}).status_code == 421
+
+
+def test_in_a_frame_of_another_site_the_cookies_are_for_that_frame_alone(tmp_path: Path) -> None:
+    url, crm = f"sqlite:///{tmp_path}/firstcall.sqlite", "https://crm.example.org"
+    named = {"origins": "https://kb.example.com", "frame_ancestors": crm, "samesite": "none"}
+    desk = Desk(Settings(articles=tmp_path, home=tmp_path, database_url=url, **named))  # type: ignore[arg-type]
+    with desk.database.write() as connection:
+        accounts.add(connection, OPERATOR, WANG, PASSWORD, datetime.now(UTC))
+    with gated.client(desk, STREAMLIT, sample="", base="https://kb.example.com") as one:
+        page = one.get("/sign-in").headers["content-security-policy"]
+        assert page.endswith(f"; frame-ancestors 'self' {crm}")
+        answer = one.post("/sign-in", data={"name": "wang.min", "password": PASSWORD})
+        gone = one.post("/sign-out").headers["set-cookie"]
+        for cookie in (*answer.headers.get_list("set-cookie"), gone):
+            assert {"HttpOnly", "Path=/", "SameSite=none", "Secure", "Partitioned"} <= set(cookie.split("; "))
+        assert one.post("/sign-out", headers={"origin": crm}).status_code == 403  # it shows the app, and cannot act
 
 
 # --- websockets ----------------------------------------------------------------------------------
@@ -477,6 +499,18 @@ def test_a_stranger_fills_no_log(desk: Desk, stranger: TestClient) -> None:
     assert refusals(desk) == []
 
 
+def test_what_looks_like_an_attack_is_one_line_a_minute_in_the_programs_log(
+    stranger: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        stranger.get("/gaps?q=%E9%80%80", headers={"origin": "http://evil.example"})
+        stranger.get("/gaps", headers={"host": "evil.example"})
+        stranger.get("/api/search", headers={"authorization": "Bearer fc_made_up"})
+        stranger.get("/gaps")  # nobody signed in yet: not worth a line
+    told = [record.getMessage() for record in caplog.records if record.name == "firstcall"]
+    assert told == [f"refused 127.0.0.1: {code}" for code in ("origin_refused", "host_refused", "key_wrong")]
+
+
 # --- how often, how much -------------------------------------------------------------------------
 
 
@@ -502,7 +536,7 @@ def test_signing_in_is_tried_sixty_times_at_once_from_one_address_whatever_the_n
 
 
 @pytest.mark.parametrize(
-    ("path", "most"), [("/api/search", gate.MAX_REQUEST), ("/_stcore/upload_file/s/f", gate.MAX_UPLOAD)]
+    ("path", "most"), [("/api/search", bounds.MAX_REQUEST), ("/_stcore/upload_file/s/f", bounds.MAX_UPLOAD)]
 )
 def test_a_body_that_is_announced_too_long_is_not_read(client: TestClient, path: str, most: int) -> None:
     answer = client.post(path, content=b"", headers={"content-length": str(most + 1)})
@@ -523,14 +557,14 @@ def test_a_body_that_announces_nothing_ends_at_the_limit(desk: Desk) -> None:
 
     with gated.client(desk, [Route("/api/take", read, methods=["POST"])]) as one, pytest.raises(ClientDisconnect):
         one.post("/api/take", content=pieces())
-    assert sum(taken) <= gate.MAX_REQUEST
+    assert sum(taken) <= bounds.MAX_REQUEST
 
 
 def test_a_message_that_is_too_long_closes_the_page(client: TestClient) -> None:
     with client.websocket_connect(STREAM, headers={"origin": HERE}) as socket:
         socket.receive_text()
-        socket.send_bytes(b"x" * gate.MAX_MESSAGE)
-        assert len(socket.receive_bytes()) == gate.MAX_MESSAGE
-        socket.send_bytes(b"x" * (gate.MAX_MESSAGE + 1))
+        socket.send_bytes(b"x" * bounds.MAX_MESSAGE)
+        assert len(socket.receive_bytes()) == bounds.MAX_MESSAGE
+        socket.send_bytes(b"x" * (bounds.MAX_MESSAGE + 1))
         with pytest.raises(WebSocketDisconnect):
             socket.receive_bytes()

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from kb.config import Settings
-from kb.doors.sign_in import MAX_BODY, local_path
+from kb.doors.sign_in.form import MAX_BODY, local_path
 from kb.doors.wiring import Desk
 from kb.people import accounts
 from kb.people.users import OPERATOR, Role, User

@@ -140,6 +140,25 @@ def test_who_is_not_there_cannot_be_changed(database: Database) -> None:
         assert code_of(accounts.set_password, connection, OPERATOR, "li.na", PASSWORD, NOON) == "user_missing"
 
 
+def test_nobody_shuts_themselves_out(database: Database) -> None:
+    boss = User("boss", "Boss", Role.ADMIN)
+    add(database, boss)
+    with database.write() as connection:
+        assert code_of(accounts.disable, connection, boss, "boss", NOON) == "account_own"
+        assert code_of(accounts.change, connection, boss, replace(boss, role=Role.AGENT), NOON) == "account_own"
+        accounts.change(connection, boss, replace(boss, name="The Boss"), NOON)
+        assert users.everyone(connection) == [replace(boss, name="The Boss")]
+
+
+def test_the_first_account_is_made_once_and_by_nobody_elsewhere(database: Database) -> None:
+    boss = User("boss", "Boss", Role.ADMIN)
+    with database.write() as connection:
+        assert code_of(accounts.add_first, connection, boss, PASSWORD, NOON, local=False) == "demo_over"
+        accounts.add_first(connection, boss, PASSWORD, NOON, local=True)
+        assert code_of(accounts.add_first, connection, WANG, PASSWORD, NOON, local=True) == "demo_over"
+        assert users.everyone(connection) == [boss]
+
+
 def test_everyone_is_who_may_sign_in(database: Database, wang: User) -> None:
     li = User("li.na", "Li Na", Role.EDITOR)
     add(database, li)

@@ -9,26 +9,23 @@ more, from the top, and says so.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import logging
 import math
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kb.doors.limits import PERSON, SIGN_IN, STRANGER, Limits
+from kb.doors.gate.bounds import MAX_MESSAGE, announced, bounded, most, size
+from kb.doors.gate.policy import HEADERS, HSTS
+from kb.doors.gate.refusal import turn_away
+from kb.doors.limits import PERSON, SIGN_IN, STRANGER, TOLD, Limits
 from kb.doors.presence import Presence
 from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError, StoreError
-from kb.i18n import browser_language, explain
 from kb.people import sessions
 from kb.people.sessions import Session
 from kb.people.users import User
@@ -36,16 +33,10 @@ from kb.people.users import User
 log = logging.getLogger("firstcall")
 
 OPEN = ("/healthz", "/_stcore/health")  # tell nothing about anybody, asked by probes at any address
-PUBLIC = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/sign-out", "/favicon.png")
+PUBLIC = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/sign-out", "/set-up", "/favicon.png")
+HASHING = ("/sign-in", "/set-up")  # a POST here costs a password hash
 PUBLIC_FOLDER = "/static/"  # Streamlit's own scripts and styles
 CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
-FOR_PROGRAMS = (
-    "/api/",
-    "/_stcore/",
-    "/media/",
-    "/articles-media/",
-    "/component/",
-)  # answered with JSON, not with a page
 KEY_DOORS = {  # what a program may do with which scope of its key; every other door is closed to it
     "search": ("/api/search",),
     "calls": (
@@ -58,23 +49,11 @@ KEY_DOORS = {  # what a program may do with which scope of its key; every other 
         "/api/bulletins",
     ),
 }
+SUSPICIOUS = ("origin_refused", "host_refused", "too_fast", "request_too_large", "key_wrong", "key_scope")  # logged
 BEARER = "bearer "
 IDENTITY = b"x-kb-"  # headers only the gate writes
 SESSION_HEADER = b"x-kb-session"  # to Streamlit: st.user["session"] (.streamlit/config.toml)
 LOOK_EVERY = 1.0  # seconds between two looks at an open websocket's session
-UPLOADS = "/_stcore/upload_file"
-MAX_UPLOAD = 21 * 2**20  # bytes: Streamlit's own limit of 20 MB (.streamlit/config.toml) and the form around it
-MEDIA, MAX_MEDIA = "/api/media", 8 * 2**20  # a picture of an article (kb.studio.media)
-MAX_REQUEST = 2**20  # bytes of any other body; a route of ours may allow less
-MAX_MESSAGE = 4 * 2**20  # bytes a page may say at once: the longest article four times over
-
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # `no-referrer` would have browsers hide the Origin of our own forms
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-HSTS = "max-age=31536000; includeSubDomains"
 
 
 @dataclass(frozen=True)
@@ -86,18 +65,6 @@ class Visit:
     key: str  # of the session in the cookie, over or not; '' for none
     session: Session | None
     program: User | None = None  # who came with an API key
-
-
-def content_policy(page: str) -> str:
-    """The tightest policy under which Streamlit works. `page` is its index.html: the scripts in it are allowed."""
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
-    return (
-        f"default-src 'self'; script-src 'self' blob: {allowed}; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'self'"
-    )
 
 
 class Gate:
@@ -137,10 +104,11 @@ class Gate:
         try:
             scope = await self._admit(scope, headers, origins)
         except KBError as error:
-            await _turn_away(scope, receive, send, headers, error)
+            self._log(error, _address(scope))
+            await turn_away(scope, receive, send, headers, error)
             return
         if scope["type"] == "http":
-            await self._app(scope, _bounded(receive, _most(scope["path"])), self._noting_refusals(scope, send))
+            await self._app(scope, bounded(receive, most(scope["path"])), self._noting_refusals(scope, send))
             return
         async with self._watched(scope["state"]["visit"].key, receive, send) as watched:
             await self._app(scope, watched, send)
@@ -157,8 +125,8 @@ class Gate:
         origin = headers.get("origin")
         if origin not in origins and (origin is not None or scope["type"] == "websocket"):
             raise NotAllowedError("origin_refused")
-        if _announced(headers) > _most(path):
-            raise RequestError("request_too_large", limit=_most(path) // 1024)
+        if announced(headers) > most(path):
+            raise RequestError("request_too_large", limit=most(path) // 1024)
         if scope["type"] == "http" and headers.get("authorization", "").lower().startswith(BEARER):
             return _marked(scope, await self._program(scope, headers["authorization"][len(BEARER) :].strip()))
         visit = await self._visit(headers, origins)
@@ -169,8 +137,7 @@ class Gate:
 
     async def _program(self, scope: Scope, shown: str) -> Visit:
         """A program with its key. Raises NotAllowedError for one that opens nothing, or not this door."""
-        address = scope["client"][0] if scope.get("client") else ""
-        if wait := self._limits.wait(STRANGER, address):
+        if wait := self._limits.wait(STRANGER, _address(scope)):
             raise RequestError("too_fast", seconds=math.ceil(wait))
         key = await to_thread.run_sync(self._presence().key, shown)
         if key is None:
@@ -185,7 +152,7 @@ class Gate:
 
     def _limit(self, scope: Scope, visit: Visit) -> None:
         """Raises RequestError for whoever asks too often: a person anywhere, a stranger by address."""
-        path, address = scope["path"], scope["client"][0] if scope.get("client") else ""
+        path, address = scope["path"], _address(scope)
         if path.startswith(PUBLIC_FOLDER):
             return
         if visit.session is not None:
@@ -193,10 +160,15 @@ class Gate:
             wait = self._limits.wait(PERSON, who)
         else:
             wait = self._limits.wait(STRANGER, address)
-        if path == "/sign-in" and scope.get("method") == "POST":
+        if path in HASHING and scope.get("method") == "POST":
             wait = max(wait, self._limits.wait(SIGN_IN, address))
         if wait:
             raise RequestError("too_fast", seconds=math.ceil(wait))
+
+    def _log(self, error: KBError, address: str) -> None:
+        """What somebody may be trying, once a minute an address: no path, no query, nothing of what they sent."""
+        if error.code in SUSPICIOUS and not self._limits.wait(TOLD, f"{error.code} {address}"):
+            log.warning("refused %s: %s", address, error.code)
 
     def _origins(self, host: str) -> frozenset[str]:
         """The origins a page of this Host can have; none where we are not served there."""
@@ -279,7 +251,7 @@ class Gate:
                     message, waiting = waiting.result(), None
                     if message["type"] != "websocket.receive":
                         return message
-                    if _size(message) > MAX_MESSAGE:
+                    if size(message) > MAX_MESSAGE:
                         await send({"type": "websocket.close", "code": 1009})
                         return {"type": "websocket.disconnect", "code": 1009}
                     if not over:
@@ -305,6 +277,11 @@ class Gate:
             return False  # nobody can be signed out of a database that does not answer; a caller is on the line
 
 
+def _address(scope: Scope) -> str:
+    """Of whoever asks; '' where it is not known."""
+    return scope["client"][0] if scope.get("client") else ""
+
+
 def _marked(scope: Scope, visit: Visit) -> Scope:
     """The request as those behind the gate see it: no header about identity but our own."""
     headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(IDENTITY)]
@@ -322,72 +299,3 @@ def _cookie_name(origin: str, *, secure: bool) -> str:
     """One a port, for cookies know no ports and a second app on this machine must not sign the first one out."""
     port = origin.rpartition(":")[2]
     return "__Host-firstcall" if secure else f"firstcall-{port if port.isdigit() else '80'}"
-
-
-def _most(path: str) -> int:
-    if path.startswith(UPLOADS):
-        return MAX_UPLOAD
-    return MAX_MEDIA if path == MEDIA else MAX_REQUEST
-
-
-def _announced(headers: Headers) -> int:
-    """The length a body is said to have; none said, 0."""
-    said = headers.get("content-length", "")
-    return int(said) if said.isdecimal() and len(said) < 19 else 0
-
-
-def _size(message: Message) -> int:
-    return len(message.get("bytes") or b"") + len(message.get("text") or "")
-
-
-def _bounded(receive: Receive, most: int) -> Receive:
-    """A body of at most so many bytes, whatever was announced: beyond it the asker is gone."""
-    taken = 0
-
-    async def received() -> Message:
-        nonlocal taken
-        message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-        return message if taken <= most else {"type": "http.disconnect"}
-
-    return received
-
-
-STATUS = {
-    "too_fast": 429,
-    "request_too_large": 413,
-    "signed_out": 401,
-    "key_wrong": 401,
-    "key_scope": 403,
-    "origin_refused": 403,
-    "page_missing": 404,
-    "host_refused": 421,
-}
-
-
-async def _turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers, error: KBError) -> None:
-    """One sentence in the asker's language, or the way to the sign-in page. A websocket is closed unopened."""
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    language = browser_language(headers.get("accept-language", ""))
-    sentence, status = explain(language, error), STATUS.get(error.code, 503)
-    more = {"Retry-After": str(error.facts["seconds"])} if error.code == "too_fast" else None
-    reads = scope["method"] in ("GET", "HEAD")
-    answer: Response
-    if scope["path"].startswith(FOR_PROGRAMS) or not reads:
-        answer = JSONResponse({"error": error.code, "message": sentence}, status, more)
-    elif error.code == "signed_out":
-        answer = RedirectResponse(f"/sign-in?next={quote(_asked_for(scope), safe='')}", 303)
-    else:
-        answer = PlainTextResponse(sentence, status, more)
-    await answer(scope, receive, send)
-
-
-def _asked_for(scope: Scope) -> str:
-    """Path and query as they were asked for, to the byte."""
-    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    query: bytes = scope["query_string"]
-    return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")

@@ -7,11 +7,12 @@ const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { d
 // What was filled in on this call, whatever the article: an order number is asked for once.
 const place = () => `firstcall.slots.${sessionStorage.getItem("firstcall.call") ?? ""}`;
 
+// Slots are named by articles: without a prototype, one called "constructor" is as empty as any other.
 function remembered() {
   try {
-    return JSON.parse(sessionStorage.getItem(place())) ?? {};
+    return Object.assign(Object.create(null), JSON.parse(sessionStorage.getItem(place())));
   } catch {
-    return {};
+    return Object.create(null);
   }
 }
 
@@ -28,7 +29,7 @@ export default function (component) {
   const { parentElement: root, data } = component;
   let state = states.get(root);
   if (!state) {
-    state = { values: {} };
+    state = { values: Object.create(null) };
     states.set(root, state);
     state.hear = ({ detail }) => {
       if (detail.type === "copy") {

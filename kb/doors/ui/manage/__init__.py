@@ -1,0 +1,1 @@
+"""What the page of people is made of: accounts, a roster from a file, keys for programs."""
