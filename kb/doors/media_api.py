@@ -41,7 +41,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
         except KBError as error:
             return refused(request, error)
         shown = "inline" if kind.startswith("image/") else "attachment"
-        headers = {**SHOWN, "X-Content-Type-Options": "nosniff", "Content-Disposition": shown}
+        named = f'{shown}; filename="{facts["name"]}"'  # a file there is has a name of letters, digits, - and _
+        headers = {**SHOWN, "X-Content-Type-Options": "nosniff", "Content-Disposition": named}
         return Response(raw, media_type=kind, headers=headers)
 
     return [

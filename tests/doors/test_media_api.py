@@ -89,7 +89,7 @@ def test_a_picture_comes_with_its_type_and_runs_nothing(desk: Desk) -> None:
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
-    assert answer.headers["content-disposition"] == "inline"
+    assert answer.headers["content-disposition"] == f'inline; filename="{NAME}"'
 
 
 @pytest.mark.parametrize(

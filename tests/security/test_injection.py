@@ -221,3 +221,19 @@ def test_the_house_runs_no_text_as_code_and_starts_no_shell() -> None:
                 if any(k.arg == "shell" and getattr(k.value, "value", None) is True for k in node.keywords):
                     found.append(f"{path.name}:{node.lineno} shell=True")
     assert found == []
+
+
+NAMED_BY_DATA = re.compile(r"\w+\[(?!\d|\"|')[^\[\]]+\]\s*(?:=|\|\|=|\?\?=)(?![=>])")
+
+
+def test_no_name_from_data_reaches_the_prototype_of_a_page_of_ours() -> None:
+    """Two places write by a name that comes with data: the bar's own actions, and an article's slots."""
+    written = {
+        (path.name, found.strip())
+        for path in (ROOT / "kb/doors/ui").glob("*/*.js")
+        for found in NAMED_BY_DATA.findall(path.read_text("utf-8"))
+    }
+    assert written == {("sheet.js", "keys[action] ="), ("say.js", "values[name] =")}
+    say = (ROOT / "kb/doors/ui/say/say.js").read_text("utf-8")
+    assert say.count("Object.create(null)") == 3  # begun, read back, and read back broken
+    assert "values: {}" not in say
