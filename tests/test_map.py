@@ -277,6 +277,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "uvicorn": ("kb.doors.cli",),
     "watchfiles": ("indexer.watch",),
     "wordfreq": ("kb.finding.spelling",),
+    "zxcvbn": ("kb.people.accounts",),
     "yaml": ("kb.content.articles", "kb.studio.transfer"),
 }
 NOT_IN_A_ROOM = ("streamlit", "starlette", "click", "faiss", "torch")

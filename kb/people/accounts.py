@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from argon2.low_level import Type
+from zxcvbn import zxcvbn
 
 from kb.db import Database
 from kb.errors import NotAllowedError, NotFoundError, RequestError
@@ -32,11 +34,15 @@ TRIES, STRANGE_TRIES, TRIES_HERE = 10, 7, 5  # of a name: in all, from strange b
 WINDOW = timedelta(minutes=15)
 DEVICE_LIFE = timedelta(days=180)  # how long a browser stays known after a sign-in
 SHORTEST, LONGEST = 10, 200  # characters of a password
+MEASURED = 72  # of them that are looked at for what guessers try first; more would take seconds
+WEAKEST = 2  # of zxcvbn's 0 to 4: below it, a million guesses find the password
+OUR_WORDS = ("firstcall",)  # which guessers would try here, besides a person's own
 NAME_LONGEST = 100
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 # OWASP's smallest: 19 MiB and 2 passes, 50 ms here. A whole shift signs in within the same minutes.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
+_MEASURING = threading.Lock()  # zxcvbn keeps the words it was given in a table of its module
 # Checked for a name that nobody has; nothing hashes to it, for its password was thrown away.
 _NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$52QiBAbdXb7s3yWWRCgzPQ$8LrVr0Zy1R7ogHSUBrn/3Mus8Qk5GO2f4Lk7VU7Wocw"
 
@@ -63,13 +69,20 @@ def new_password() -> str:
 
 
 def check_strength(id: str, password: str) -> None:
-    """Raises RequestError for a password that is too short, too long, or the name itself."""
+    """Raises RequestError for a password that is too short, too long, the name itself, or easily guessed.
+
+    Easily guessed: the 30,000 commonest, names, dates, keys side by side, and what is built from them (zxcvbn).
+    """
     if len(password) < SHORTEST:
         raise RequestError("password_short", least=SHORTEST)
     if len(password) > LONGEST:
         raise RequestError("password_long", most=LONGEST)
     if id_of(password) == id:
         raise RequestError("password_is_name")
+    with _MEASURING:
+        own = [*OUR_WORDS, id, *re.split("[._-]", id)]
+        if zxcvbn(password[:MEASURED], own, max_length=MEASURED)["score"] < WEAKEST:
+            raise RequestError("password_guessed")
 
 
 def _hash(password: str) -> str:

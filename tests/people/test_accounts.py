@@ -118,6 +118,20 @@ def test_a_password_that_will_not_do_is_refused(database: Database, password: st
     assert code_of(add, database, WANG, password) == code
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["password123", "1234567890", "qwertyuiop", "P@ssw0rd!!", "iloveyou12", "Firstcall2026", "wang.min1990", "a" * 200],
+)
+def test_a_password_that_guessers_try_first_is_refused(database: Database, password: str) -> None:
+    assert code_of(add, database, WANG, password) == "password_guessed"
+
+
+@pytest.mark.parametrize("password", ["correct horse battery", "客服中心二〇二六年的雨", "xkq7-m2pd-9vzt-h4na"])
+def test_a_password_of_several_words_or_by_chance_is_taken(database: Database, password: str) -> None:
+    add(database, WANG, password)
+    assert check(database, "wang.min", password) == "wang.min"
+
+
 def test_a_password_is_not_the_name(database: Database) -> None:
     assert code_of(add, database, replace(WANG, id="wang.xiaomin"), "WANG.XiaoMin") == "password_is_name"
 
