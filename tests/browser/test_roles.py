@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import http.server
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kb.calls import call
 from kb.db import Database
 from kb.people.users import ALLOWED, Action, Reach, Role
 from tests.browser.conftest import ROOT, App, health, start, wait_for
+from tests.browser.test_pages import serious, wider_than_the_window
 from tests.security.test_permission import PAGES
 
 pytestmark = pytest.mark.browser
@@ -69,12 +72,59 @@ def test_a_role_has_its_pages_by_navigation_and_by_address_and_no_other(
     for name in PAGES:
         page.goto(f"{site.url}/{'' if name == 'search' else name}")  # the first page is at the root
         page.locator(".leave").wait_for(timeout=30_000)
+        page.locator('[data-test-script-state="notRunning"]').wait_for(timeout=30_000)
         missing = page.get_by_text("Page not found")
         if has(role, name):
-            page.wait_for_timeout(500)
             assert missing.count() == 0, name
         else:
             expect(missing.first).to_be_visible(timeout=10_000)
+
+
+def test_an_admin_lets_somebody_in_and_puts_them_out(context: BrowserContext, site: App, chromium: Browser) -> None:
+    page = entered(context, site, Role.ADMIN)
+    page.goto(f"{site.url}/people")
+    page.get_by_role("button", name="Add a person").click()
+    page.get_by_label("Name", exact=True).fill("li.na")
+    page.get_by_role("button", name="Add a person").click()
+    made = page.get_by_role("dialog").locator("code")
+    expect(made).to_have_text(re.compile(r"^[a-z2-9-]{19}$"), timeout=30_000)
+    password = made.inner_text()
+    page.get_by_role("button", name="I have copied it").click()
+    expect(page.get_by_text(password)).to_have_count(0)
+    theirs = chromium.new_context(locale="en-US")
+    other = theirs.new_page()
+    other.goto(site.url)
+    for typed in ({"password": password}, {"password": password, "new": PASSWORD}):
+        for field, text in {"name": "li.na", **typed}.items():
+            other.locator(f"input[name={field}]").fill(text)
+        other.keyboard.press("Enter")
+        other.locator("input[name=new], #q").first.wait_for(timeout=30_000)
+    other.locator("#q").wait_for(timeout=30_000)
+    page.get_by_role("button", name="li.na").click()
+    page.get_by_role("button", name="Disable").click()
+    expect(other.get_by_text("Your session has ended")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("li.na cannot sign in any more")).to_be_visible(timeout=30_000)
+    theirs.close()
+
+
+@pytest.mark.parametrize(("width", "look", "hl"), [(1366, "light", "en"), (480, "dark", "zh")])
+def test_the_page_of_people_can_be_used_by_everybody(
+    context: BrowserContext, site: App, width: int, look: Any, hl: str
+) -> None:
+    page = entered(context, site, Role.ADMIN)
+    page.emulate_media(color_scheme=look)
+    page.set_viewport_size({"width": width, "height": 900})
+    for query, there in (
+        ("", "a.editor"),
+        ("&who=a.editor", "a.editor"),
+        ("&part=import", "id,role"),
+        ("&part=keys", "/api"),
+    ):
+        page.goto(f"{site.url}/people?hl={hl}{query}")
+        page.get_by_text(there).first.wait_for(timeout=30_000)
+        page.locator('[data-test-script-state="notRunning"]').wait_for(timeout=30_000)
+        assert serious(page) == [], query
+        assert wider_than_the_window(page) <= 0, query
 
 
 @pytest.fixture

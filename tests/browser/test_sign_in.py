@@ -7,12 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from kb.db import Database
+from kb.people import sessions
 from tests.browser.conftest import ROOT, App, answered, focused, health, sign_in, start, wait_for
+from tests.idp import CLIENT, SECRET, Idp, serving
 
 pytestmark = pytest.mark.browser
 
@@ -25,15 +29,23 @@ ENDED = {
 
 
 @pytest.fixture(scope="module")
-def site(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """The sample base served with real accounts: 王敏 and Li Na."""
+def idp() -> Iterator[Idp]:
+    """The company's provider: of another site than the app's 127.0.0.1."""
+    with serving("localhost") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def site(app: App, idp: Idp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The sample base served with real accounts, 王敏 and Li Na, and to people of the company."""
     home = tmp_path_factory.mktemp("accounts")
     for name in ("model", "index"):
         os.symlink(app.home / name, home / name)
     here = App("", app.articles, home)
     for name in ("wang.min", "li.na"):
         manage(here, "add", name, "--role", "agent", typed=PASSWORD)
-    served, process = start(app.articles, home)
+    company = {"KB_OIDC_ISSUER": idp.url, "KB_OIDC_CLIENT": CLIENT, "KB_OIDC_SECRET": SECRET}
+    served, process = start(app.articles, home, **company, KB_OIDC_ROLES="kb-agents=agent,kb-leads=supervisor")
     try:
         wait_for(lambda: health(served.url) == "ready", 120, "the encoder is warm")
         yield served
@@ -92,11 +104,11 @@ def test_a_wrong_password_in_chinese(context: BrowserContext, site: App) -> None
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def popped(page: Page) -> None:
+def popped(page: Page, call: str = "C-17") -> None:
     """The call of the address is on the page, and its words are out of the address."""
     answered(page, "refund & 退款")
     assert page.locator("#q").input_value() == "refund & 退款"
-    expect(page.locator("#bar")).to_have_attribute("data-call", "C-17")
+    expect(page.locator("#bar")).to_have_attribute("data-call", call)
     assert page.locator("#about-product").input_value() == "LH-R3000"
     assert page.locator("#about-lang").input_value() == "zh"
     assert not {"call", "q", "product", "lang"} & set(parse_qs(urlsplit(page.url).query))
@@ -120,6 +132,34 @@ def test_a_call_that_pops_up_for_a_sample_person_keeps_it_too(context: BrowserCo
     popped(page)
     expect(page.locator(".demo")).to_have_text("演示模式：示例人员，只在这台电脑上。")
     expect(page.locator(".leave span")).to_have_text("示例坐席 Sample agent")
+
+
+def test_the_companys_account_lets_in_and_keeps_the_call(context: BrowserContext, site: App) -> None:
+    page = context.new_page()
+    page.goto(f"{site.url}{POP.replace('C-17', 'C-18')}")
+    page.locator("a.second").click()
+    expect(page).to_have_title("Provider")
+    page.get_by_role("link", name="refuse").click()
+    expect(page.get_by_role("alert")).to_have_text("The provider did not sign you in.")
+    page.goto(f"{site.url}{POP.replace('C-17', 'C-18')}")
+    page.locator("a.second").click()
+    page.get_by_role("link", name="agree").click()
+    page.locator("#q").wait_for(timeout=30_000)
+    popped(page, "C-18")
+    expect(page.locator(".leave span")).to_have_attribute("title", "wang.min-2")  # the local account is somebody else's
+    ours = {str(one["name"]) for one in context.cookies(site.url) if str(one["name"]).startswith("firstcall")}
+    assert ours == {f"firstcall-{site.url.rpartition(':')[2]}"}  # no token of the provider's, no state left
+
+
+def test_a_session_that_is_over_by_time_is_told_and_the_way_back_in_works(context: BrowserContext, site: App) -> None:
+    page = entered(context, site, "/?hl=en")
+    idle = datetime.now(UTC) - sessions.IDLE
+    with Database(f"sqlite:///{site.home}/firstcall.sqlite").write() as connection:
+        connection.execute(sessions.table.update().where(sessions.table.c.user == "wang.min").values(seen_at=idle))
+    expect(page.get_by_text(ENDED["en"])).to_be_visible(timeout=30_000)
+    page.locator("a.again").click()
+    given(page, "wang.min", PASSWORD)
+    page.locator("#q").wait_for(timeout=30_000)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -188,8 +228,8 @@ def test_the_page_can_be_used_by_everybody(
     page = context.new_page()
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 480, "height": 700})
-    for url in (site.url, app.url):
-        page.goto(f"{url}{path}")
+    for url in (f"{site.url}{path}", f"{app.url}{path}", f"{app.url}{path.replace('/sign-in', '/set-up')}"):
+        page.goto(url)
         found = Axe().run(page).response["violations"]
         assert [one["id"] for one in found] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 480
