@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from kb.doors.ui import figures
+from kb.doors.ui.figures.address import tabs
 from kb.doors.ui.frame import me, t, told
 from kb.doors.ui.manage.accounts import everybody
 from kb.doors.ui.manage.done import tell
@@ -24,7 +24,7 @@ def page() -> None:
         require(by, Action.MANAGE_USERS)
         tell()
         names = {one: t(f"manage.part_{one}") for one in PARTS}
-        PARTS[figures.tabs("part", t("manage.part"), names, "accounts")](here, by)
+        PARTS[tabs("part", t("manage.part"), names, "accounts")](here, by)
 
 
 page()

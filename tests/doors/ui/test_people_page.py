@@ -11,7 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kb.calls import call, promises
-from kb.doors.ui.manage import roster
+from kb.doors.ui.manage import accounts as manage_accounts
+from kb.doors.ui.manage import programs, roster
 from kb.doors.wiring import Desk
 from kb.errors import KBError
 from kb.people import accounts, keys, sessions
@@ -24,6 +25,18 @@ NOW = datetime.now(UTC)
 PASSWORD = "quiet harbour 7"
 BOSS = User("boss", "Boss", Role.ADMIN)
 MADE = re.compile(r"(?:[a-z2-9]{4}-){3}[a-z2-9]{4}")
+
+
+@pytest.fixture
+def look(look: Look, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """As every page's; its parts have the name of who looks for themselves."""
+
+    def opened(page: str, by: User, hl: str = "en", **query: str) -> AppTest:
+        for module in (manage_accounts, programs, roster):
+            monkeypatch.setattr(module, "me", lambda: by)
+        return look(page, by, hl, **query)
+
+    return opened
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import streamlit as st
 from kb.care import leaving
 from kb.db import Connection
 from kb.doors import wiring
-from kb.doors.ui import figures
+from kb.doors.ui.figures import first_of_page
+from kb.doors.ui.figures.address import choice
 from kb.doors.ui.frame import literal, me, t, told
 from kb.doors.ui.manage.done import done
 from kb.doors.wiring import Desk
@@ -52,9 +53,9 @@ def _list(found: Sequence[Account]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input(t("manage.words"), key="manage-words", width=260).lower().split()
         roles = {"": t("manage.any_role")} | {role.value: role_name(role) for role in Role}
-        role = figures.choice("role", t("manage.role"), roles)
+        role = choice("role", t("manage.role"), roles)
         states = {"": t("manage.any_state"), "in": t("manage.may_sign_in"), "out": t("people.is_disabled")}
-        state = figures.choice("state", t("manage.state"), states)
+        state = choice("state", t("manage.state"), states)
     shown = [
         one
         for one in found
@@ -63,7 +64,7 @@ def _list(found: Sequence[Account]) -> None:
         and all(word in f"{one.user.id} {one.user.name} {' '.join(one.user.teams)}".lower() for word in words)
     ]
     st.caption(t("manage.count", shown=len(shown), count=len(found)))
-    start = figures.first_of_page("manage-page", len(shown), SHOWN)
+    start = first_of_page("manage-page", len(shown), SHOWN)
     for one in shown[start : start + SHOWN]:
         _row(one)
 
