@@ -1,8 +1,9 @@
 """Which miss is of which gap: decided in the background, one miss after the other, and kept.
 
-A miss stays in the gap it joined. Gaps that grew together are merged, the newer into the older, unless
-somebody told them apart or somebody has taken up the newer one; what people split stays split. A gap
-that was closed with an article and is missed again on `COMES_BACK` calls is reopened.
+A miss stays in the gap it joined, until all are looked at together (`kb.gaps.clusters.regrouping`). Gaps
+that grew together are merged, the newer into the older, unless somebody told them apart or somebody has
+taken up the newer one; what people split stays split. A gap that was closed with an article and is missed
+again on `COMES_BACK` calls is reopened.
 """
 
 from __future__ import annotations
