@@ -62,7 +62,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.studio.media",
         "kb.studio.transfer",
     ),
-    "tuning": ("kb.tuning.phrases", "kb.tuning.synonyms", "kb.tuning.pins", "kb.tuning.files"),
+    "tuning": ("kb.tuning.phrases", "kb.tuning.synonyms", "kb.tuning.pins", "kb.tuning.jargon", "kb.tuning.files"),
     "finding": (
         "kb.finding.filters",
         "kb.finding.chunks",

@@ -17,12 +17,15 @@ Glossary = Mapping[str, Mapping[str, str]]  # language (`zh`, `en`) â†’ jargon â
 def load(folder: Path) -> Glossary:
     """The glossary of an articles folder, empty where there is no file. Raises ArticleError when it is broken."""
     path = folder / FILE
-    if not path.exists():
-        return {}
+    return read(path.read_bytes()) if path.exists() else {}
+
+
+def read(source: bytes) -> Glossary:
+    """The glossary a file says. Raises ArticleError (file, line) where it is not what it should be."""
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        tree = tomllib.loads(source.decode("utf-8-sig"))
         return {lang: {str(word): str(plain) for word, plain in words.items()} for lang, words in tree.items()}
-    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError, AttributeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise ArticleError("glossary_broken", file=FILE, line=1, problem=str(error)) from error
 
 

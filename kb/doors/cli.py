@@ -30,6 +30,7 @@ from kb.doors.user_cli import user
 from kb.errors import ArticleError, KBError
 from kb.i18n import explain, say, terminal_language
 from kb.people.users import OPERATOR
+from kb.tuning import pins, synonyms
 
 
 class _Context:
@@ -156,13 +157,19 @@ def lint_folder(
     everything, errors = articles.read_all(folder)
     rules: list[ArticleError] = []
     parts: list[Any] = []
-    for load, nothing in ((products.load, {}), (site.load, site.Site()), (glossary.load, {})):
+    for load, nothing in (
+        (products.load, {}),
+        (site.load, site.Site()),
+        (glossary.load, {}),
+        (synonyms.load, synonyms.NONE),
+        (pins.load, ()),
+    ):
         try:
             parts.append(load(folder))
         except ArticleError as error:
             parts.append(nothing)
             rules.append(error)
-    catalogue, place, words = parts
+    catalogue, place, words, *_ = parts
     base = lint.Base(
         articles={one.id: one for one in everything},
         paths=frozenset(path.relative_to(folder).as_posix() for path in articles.files(folder)),

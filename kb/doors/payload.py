@@ -65,6 +65,7 @@ def _hit(hit: Hit, query: str, floor: Floor, why: bool) -> dict[str, Any]:
         "solved": floor.solved.get(article.id, 0),
         "changed_at": changed.isoformat() if changed else None,
         "named": hit.named,
+        "pinned": hit.pinned,
         "marks": {
             "title": text.marks(article.title, query),
             "say": text.marks(article.say, query),

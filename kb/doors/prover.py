@@ -29,6 +29,7 @@ from kb.gaps.gap import Gap
 from kb.gaps.replay import Proof
 from kb.people.scope import Scope
 from kb.people.users import OPERATOR, User
+from kb.tuning.pins import Pin
 from kb.tuning.synonyms import NONE, Synonyms
 
 log = logging.getLogger("firstcall")
@@ -47,6 +48,7 @@ class Asker:
     catalogue: Catalogue
     today: date
     synonyms: Synonyms = NONE
+    pins: tuple[Pin, ...] = ()  # none in a replay: what is pinned is over some day, and proves nothing
     vectors: dict[str, Vector] = field(default_factory=dict)  # of questions, by text
     tokens: dict[str, Tokens] = field(default_factory=dict)
     middle: Vector | None = None
@@ -62,9 +64,9 @@ class Asker:
         """What was asked: the generation, and with which synonyms where there are any."""
         return self.engine.generation + (f"~{self.synonyms.key}" if self.synonyms.groups else "")
 
-    def tuned(self, synonyms: Synonyms) -> Asker:
-        """The same with other synonyms."""
-        return replace(self, synonyms=synonyms, _found={})
+    def tuned(self, synonyms: Synonyms, pins: tuple[Pin, ...]) -> Asker:
+        """The same with other synonyms and with pins."""
+        return replace(self, synonyms=synonyms, pins=pins, _found={})
 
     def find(self, question: str, scope: Scope) -> Found:
         """What a search finds, as it would for anybody with this scope."""
@@ -106,6 +108,7 @@ class Asker:
             encoder=self.encoder,
             catalogue=self.catalogue,
             synonyms=self.synonyms,
+            pins=self.pins,
             limit=DEEP,
             vector=vector,
             tokens=self.tokens[asked],

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kb.content import glossary
 from kb.content.articles import fingerprint
 from kb.people.users import Action, User, require
 from kb.studio.writing import StaleError, only_writer, write_file
-from kb.tuning import synonyms
+from kb.tuning import pins, synonyms
 
-READERS: Mapping[str, Callable[[bytes], object]] = {synonyms.FILE: synonyms.read}
+READERS: Mapping[str, Callable[[bytes], object]] = {
+    synonyms.FILE: synonyms.read,
+    pins.FILE: pins.read,
+    glossary.FILE: glossary.read,
+}
 
 
 def now(folder: Path, name: str) -> tuple[bytes, str]:

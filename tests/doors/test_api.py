@@ -89,7 +89,7 @@ def test_why_is_told_on_request(client: TestClient) -> None:
     plain = search(client, q="E-04", limit=1)["hits"][0]  # type: ignore[index]
     assert "why" not in plain
     told = search(client, q="E-04", limit=1, why=True)["hits"][0]  # type: ignore[index]
-    assert told["named"] is True
+    assert (told["named"], told["pinned"]) == (True, False)
     assert set(told["why"]) <= {"answers", "asks", "lexical", "late"}
     assert told["why"]["lexical"]["score"] > 0
 

@@ -70,6 +70,14 @@ def test_ask_as_json_is_the_answer_of_the_api(base: Path) -> None:
     assert told["hits"][0]["why"]["lexical"]["rank"] == 1
 
 
+@pytest.mark.parametrize(("file", "said"), [("_synonyms.toml", "the synonyms"), ("_pins.toml", "the pins")])
+def test_lint_tells_of_broken_words_and_pins(base: Path, file: str, said: str) -> None:
+    (base / file).write_text("same = 3\npin = 3\n", "utf-8")
+    told = run(kb, "lint")
+    assert told.exit_code == 1
+    assert f"{file}:1: {said} cannot be read" in told.stdout
+
+
 def test_what_cannot_be_asked_is_one_sentence_and_exit_code_2(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_index = run(kb, "ask", "refund")
     assert (no_index.exit_code, no_index.stderr.strip()) == (

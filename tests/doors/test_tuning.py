@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kb.config import Settings
+from kb.content import glossary
 from kb.doors import tuning
 from kb.doors.tuning import Effect, Shift
 from kb.doors.wiring import Desk, upkeep
@@ -18,7 +19,8 @@ from kb.gaps import diagnosis
 from kb.people import audit
 from kb.people.users import OPERATOR, Role, User
 from kb.studio.writing import StaleError
-from kb.tuning import files, synonyms
+from kb.tuning import files, pins, synonyms
+from kb.tuning.pins import Pin
 from kb.tuning.synonyms import Synonyms
 from tests.fake_encoder import HashEncoder
 from tests.small_base import SmallBase
@@ -176,3 +178,98 @@ def test_a_shift_is_better_where_the_article_stands_further_up() -> None:
         return Shift("", "", "", "", before, after).is_better
 
     assert [shift(*one) for one in ((3, 1), (0, 5), (1, 3), (2, 0))] == [True, True, False, False]
+
+
+# --- pins ----------------------------------------------------------------------------------------
+
+TODAY = date(2026, 11, 22)
+PIN = Pin("toast", "kettle-en", TODAY, "ed")
+
+
+def first(desk: Desk, question: str, by: User = AGENT, at: datetime = NOW) -> tuple[str, bool, str]:
+    """The first hit, whether it is pinned, and the verdict."""
+    found = desk.ask(question, by, at=at)
+    return found.hits[0].article.id, found.hits[0].pinned, found.verdict.name
+
+
+def test_a_pinned_article_comes_first_until_its_day_is_over(desk: Desk, base: SmallBase) -> None:
+    assert first(desk, "my toast smells burnt")[:2] == ("toaster-en", False)
+    tuning.save_pins(desk, EDITOR, [PIN], "", NOW)
+    assert first(desk, "my toast smells burnt") == ("kettle-en", True, "found")
+    assert [hit.pinned for hit in desk.ask("my toast smells burnt", AGENT, at=NOW).hits].count(True) == 1
+    assert first(desk, "White flakes in my tea")[:2] == ("kettle-en", False)
+    assert first(desk, "my toast smells burnt", at=NOW + timedelta(days=2))[:2] == ("toaster-en", False)
+    _, version = files.now(base.folder, pins.FILE)
+    tuning.save_pins(desk, EDITOR, [], version, NOW)
+    assert first(desk, "my toast smells burnt")[:2] == ("toaster-en", False)
+
+
+@pytest.mark.parametrize("keys", [{"state": "wip"}, {"teams": ["tier2"]}, {"valid_until": "2026-11-20"}])
+def test_who_may_not_see_the_article_is_not_shown_it_by_a_pin(
+    desk: Desk, base: SmallBase, keys: dict[str, object]
+) -> None:
+    base.write("toast-secret-en", "How hot the toaster gets", say="Shh.", **keys)
+    base.build()
+    desk.open()
+    tier2 = User("tom", "Tom", Role.EDITOR, frozenset({"tier2"}))
+    tuning.save_pins(desk, tier2, [Pin("toast", "toast-secret-en", TODAY)], "", NOW)
+    assert first(desk, "my toast smells burnt")[:2] == ("toaster-en", False)
+    assert "toast-secret-en" not in [hit.article.id for hit in desk.ask("toast", AGENT, at=NOW).hits]
+
+
+def test_a_pin_shows_the_twin_in_the_customers_language(desk: Desk, base: SmallBase) -> None:
+    base.write("kettle-en", "Descaling the kettle", say="Boil it once.", questions=["White flakes"], twin="kettle-zh")
+    base.write("kettle-zh", "水壶除垢", say="烧一次即可。", questions=["壶底有白色的垢"], twin="kettle-en")
+    base.build()
+    desk.open()
+    tuning.save_pins(desk, EDITOR, [PIN, Pin("烤焦", "kettle-en", TODAY)], "", NOW)
+    assert first(desk, "my toast smells burnt")[:2] == ("kettle-en", True)
+    assert first(desk, "面包烤焦了")[:2] == ("kettle-zh", True)
+    (hit,) = desk.ask("面包烤焦了", AGENT, lang="zh", at=NOW, limit=1).hits
+    assert (hit.article.id, hit.pinned) == ("kettle-zh", True)
+
+
+def test_what_is_not_there_is_not_pinned(desk: Desk, base: SmallBase) -> None:
+    with pytest.raises(RequestError, match="pin_article_unknown"):
+        tuning.save_pins(desk, EDITOR, [Pin("toast", "none-en", TODAY)], "", NOW)
+    with pytest.raises(NotAllowedError):
+        tuning.save_pins(desk, AGENT, [PIN], "", NOW)
+    assert not (base.folder / pins.FILE).exists()
+    (base.folder / pins.FILE).write_bytes(pins.written(b"", [Pin("toast", "none-en", TODAY)]))
+    desk.reread()
+    assert first(desk, "my toast smells burnt")[:2] == ("toaster-en", False)
+
+
+def test_pins_say_what_they_do_and_prove_no_gap(desk: Desk) -> None:
+    found = tuning.effect_of_pins(desk, EDITOR, (PIN,), NOW)
+    assert found is not None
+    assert (found.questions, found.touched) == (4, 2)
+    shifts = {(one.question, one.article): (one.before, one.after) for one in found.shifts}
+    assert shifts["toast", "kettle-en"][1] == 1
+    assert shifts["My toast smells burnt", "toaster-en"][1] == shifts["My toast smells burnt", "toaster-en"][0] + 1
+    tuning.save_pins(desk, EDITOR, [PIN], "", NOW)
+    asker = desk.asker(NOW)
+    assert asker is not None
+    assert asker.rank(diagnosis.Asking("toast", "", "", frozenset()), "kettle-en") == shifts["toast", "kettle-en"][0]
+    assert tuning.effect_of_pins(desk, EDITOR, (PIN,), NOW) == Effect(3, 0, ())
+
+
+# --- the glossary --------------------------------------------------------------------------------
+
+
+def test_a_glossary_says_what_it_marks_and_is_heard_at_once(desk: Desk, base: SmallBase) -> None:
+    wanted = {"en": {"boil": "heat"}, "zh": {"烧一次": "煮开一次"}}
+    found = tuning.effect_of_glossary(desk, EDITOR, wanted)
+    assert (found.before, found.after) == (0, 2)
+    assert [(one[0], one[3], one[4]) for one in found.new] == [
+        ("kettle-en", "boil", "heat"),
+        ("kettle-zh", "烧一次", "煮开一次"),
+    ]
+    lines = (base.folder / "troubleshooting/kettle-en.md").read_text("utf-8").splitlines()
+    assert "Boil it once." in lines[found.new[0][2] - 1]
+    tuning.save_glossary(desk, EDITOR, wanted, "", NOW)
+    assert desk.served is not None
+    assert desk.served.glossary == wanted
+    assert glossary.load(base.folder) == wanted
+    with pytest.raises(NotAllowedError):
+        tuning.save_glossary(desk, AGENT, {}, "", NOW)

@@ -155,16 +155,21 @@ for _name in EVERY:
     ALIKE.setdefault(_last(_name), []).append(_name)
 
 
-def asks(name: str, seen: frozenset[str] = frozenset()) -> bool:
+def asks(name: str) -> bool:
     """Whether a function requires something itself, or calls one that does."""
-    one = EVERY.get(name)
-    if one is None or name in seen:
-        return False
-    if one.first or one.asks:
-        return True
-    module = name.rpartition(".")[0]
-    reached = {other for call in one.calls for other in ALIKE.get(_last(call), ()) if _is_call_of(call, other, module)}
-    return any(asks(other, seen | {name}) for other in reached)
+    seen, waiting = {name}, [name]
+    while waiting:
+        one = EVERY.get(waiting.pop())
+        if one is None:
+            continue
+        if one.first or one.asks:
+            return True
+        module = one.name.rpartition(".")[0]
+        named = ((call, other) for call in one.calls for other in ALIKE.get(_last(call), ()))
+        reached = {other for call, other in named if _is_call_of(call, other, module)} - seen
+        seen |= reached
+        waiting += reached
+    return False
 
 
 def _is_call_of(call: str, name: str, module: str) -> bool:

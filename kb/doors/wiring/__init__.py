@@ -11,9 +11,11 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from indexer import generation
 from indexer.engine import Engine
@@ -36,8 +38,7 @@ from kb.people import oidc, users
 from kb.people.oidc import Issuer
 from kb.people.scope import may_see
 from kb.people.users import User
-from kb.tuning import synonyms
-from kb.tuning.synonyms import Synonyms
+from kb.tuning import pins, synonyms
 
 __all__ = [
     "Desk",
@@ -54,6 +55,7 @@ __all__ = [
 
 log = logging.getLogger("firstcall")
 
+T = TypeVar("T")
 EncoderState = Literal["warming", "ready", "failed"]
 
 
@@ -125,26 +127,32 @@ class Desk:
                 site.load(self.settings.articles),
                 glossary.load(self.settings.articles),
                 frozenset(engine.article(id).lang for id in engine.ids),
-                self._synonyms(),
+                self._tuned("synonyms", synonyms.load, synonyms.NONE),
+                self._tuned("pins", pins.load, ()),
             )
             self.floor.touched()
             self.prover.touched()
             return self._served
 
     def reread(self) -> None:
-        """Read again what tunes the search, when a file of it was written here."""
+        """Read the words and pins again, when a file of them was written here."""
         with self._opening:
             if self._served:
-                self._served = replace(self._served, synonyms=self._synonyms())
+                self._served = replace(
+                    self._served,
+                    glossary=self._tuned("glossary", glossary.load, {}),
+                    synonyms=self._tuned("synonyms", synonyms.load, synonyms.NONE),
+                    pins=self._tuned("pins", pins.load, ()),
+                )
         self.prover.touched()
 
-    def _synonyms(self) -> Synonyms:
-        """The synonyms as their file says them; where it is broken, those that were: it is no reason not to answer."""
+    def _tuned(self, name: str, load: Callable[[Path], T], nothing: T) -> T:
+        """What a file of words or pins says; where it is broken, what it said: that is no reason not to answer."""
         try:
-            return synonyms.load(self.settings.articles)
+            return load(self.settings.articles)
         except KBError as error:
             self.trouble = error
-            return self._served.synonyms if self._served else synonyms.NONE
+            return getattr(self._served, name, nothing)
 
     @property
     def served(self) -> Served | None:
@@ -194,7 +202,7 @@ class Desk:
         served = self._served or self.open()
         code = self.product(product)
         scope = scope_of(served, by, at or datetime.now(UTC), lang, code)
-        options = {"catalogue": served.catalogue, "synonyms": served.synonyms}
+        options = {"catalogue": served.catalogue, "synonyms": served.synonyms, "pins": served.pins}
         options |= {"prefer_lang": prefer_lang, "limit": limit, "vector": vector}
         options |= {"tokens": tokens, "reranker": self.reranker if settled else None}
         encoder = self.encoder if self._fits(served) else None

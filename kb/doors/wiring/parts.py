@@ -17,6 +17,7 @@ from kb.doors.teacher import Teacher
 from kb.finding.search import Encoder, Reranker
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope
 from kb.people.users import User
+from kb.tuning.pins import Pin
 from kb.tuning.synonyms import Synonyms
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Served:
     glossary: Glossary
     langs: frozenset[str]  # of all its articles
     synonyms: Synonyms
+    pins: tuple[Pin, ...]
 
 
 def load_encoder(settings: Settings) -> Encoder:

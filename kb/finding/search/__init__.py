@@ -28,6 +28,7 @@ from kb.finding.search.lists import (
     fuse,
     late,
     lists_of,
+    pinned_to,
     reranked,
     scored,
     signals_of,
@@ -36,6 +37,7 @@ from kb.finding.search.lists import (
 from kb.finding.spelling import heard
 from kb.finding.verdict import Verdict, judge
 from kb.people.scope import Scope, may_see
+from kb.tuning.pins import Pin
 from kb.tuning.synonyms import NONE, Synonyms
 
 __all__ = [
@@ -79,6 +81,7 @@ class Hit:
     score: fused, in [0, 1]; comparable inside one search only
     twin:  id of the same article in the other language where this asker may see it, else ''
     named: it was asked for by id or code, and stands first for that
+    pinned: an editor pinned it to such questions, and it stands before all others for that
     why:   its place in each list it was found in (`answers`, `asks`, `lexical`, `late`, and `learnt` by its
            nearest learnt question)
     """
@@ -89,6 +92,7 @@ class Hit:
     twin: str
     named: bool
     why: Mapping[str, Place]
+    pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ def search(
     encoder: Encoder | None,
     catalogue: Catalogue,
     synonyms: Synonyms = NONE,
+    pins: Sequence[Pin] = (),
     prefer_lang: str = "",
     limit: int = 10,
     vector: Vector | None = None,
@@ -163,15 +168,16 @@ def search(
         lists["reranker"] = read_again(asked, passages, reranker, index)
         fused = reranked(fused, lists["reranker"], reranker.weight)
     named = _named(asked, scope, index, catalogue) | _titled(asked, fused, index)
-    order = list(dict.fromkeys([*sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
+    held = pinned_to(pins, (typed, asked), scope, index)
+    order = list(dict.fromkeys([*held, *sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
     shown = _folded(order, prefer_lang or text.language(asked), asked.lower(), scope, index) if fold_twins else None
     hits = []
     for id, place in itertools.islice(shown or ((id, _Place(index.article(id), "")) for id in order), limit):
         why = {name: ranks[place.article.id] for name, ranks in lists.items() if place.article.id in ranks}
         passage = passage_of(place.article, asked, index, vector, tokens, found.near.get(place.article.id))
-        hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why))
+        hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why, id in held))
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
-    certain = bool(hits) and (hits[0].named or _spelled(hits[0], taught))
+    certain = bool(hits) and (hits[0].pinned or hits[0].named or _spelled(hits[0], taught))
     verdict = judge(bool(hits), signals_of(lists, index, taught), curve, named=certain)
     return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 

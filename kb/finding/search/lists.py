@@ -11,7 +11,8 @@ from kb.finding.learning.evidence import Evidence
 from kb.finding.passage import Near
 from kb.finding.search.index import Index, Ranked, Tokens, Vector
 from kb.finding.verdict import Signals, signals
-from kb.people.scope import Scope
+from kb.people.scope import Scope, may_see
+from kb.tuning.pins import Pin, pinned
 
 # How much each list counts once scaled to 0–1, and late interaction beside the three together; fitted by
 # benchmarks/fit.py, see docs/search.md.
@@ -176,3 +177,26 @@ def reranked(fused: Mapping[str, float], late: Mapping[str, Place], weight: floa
     extra = fuse({"late": list(late.items())}, {"late": 1.0})
     both = {id: (score + weight * extra.get(id, 0.0)) / (1 + weight) for id, score in fused.items()}
     return dict(sorted(both.items(), key=lambda item: (-item[1], item[0])))
+
+
+def pinned_to(pins: Sequence[Pin], said: Iterable[str], scope: Scope, index: Index) -> tuple[str, ...]:
+    """Articles pinned to a question, in any of the ways it is `said`: those this asker may see, of others their twins
+    where they may see those."""
+    found = dict.fromkeys(id for one in dict.fromkeys(said) for id in pinned(pins, one, scope.on))
+    seen = (_visible(id, scope, index) or _visible(_twin_of(id, index), scope, index) for id in found)
+    return tuple(dict.fromkeys(id for id in seen if id))
+
+
+def _visible(id: str, scope: Scope, index: Index) -> str:
+    """An id where there is such an article and this asker may see it, else ''."""
+    try:
+        return id if may_see(scope, index.article(id)) else ""
+    except KeyError:
+        return ""
+
+
+def _twin_of(id: str, index: Index) -> str:
+    try:
+        return index.article(id).twin
+    except KeyError:
+        return ""

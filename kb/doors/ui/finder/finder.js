@@ -316,6 +316,7 @@ function row(hit, at, state) {
   for (const text of [labels.categories?.[hit.category] ?? hit.category, ...products.slice(0, MOST_PRODUCTS), ...more]) {
     if (text) facts.append(element("span", "", text));
   }
+  if (hit.pinned) facts.append(element("span", "pinned", labels.pinned));
   if (hit.state !== "validated") facts.append(element("span", "warn", labels.not_validated));
   if (hit.audience === "internal") facts.append(element("span", "warn", labels.internal));
   if (hit.changed_at) facts.append(element("span", "", `${labels.changed} ${days(new Date(hit.changed_at), state.ui)}`));
