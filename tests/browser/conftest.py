@@ -143,9 +143,14 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, app: App) -> Page:
     """The search page, ready to type in, its language English, and no call of an earlier test on it."""
+    end_calls(app)
+    return opened(context, app.url)
+
+
+def end_calls(app: App) -> None:
+    """Let nobody be on a call any more."""
     with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
         connection.execute(sa.update(tables.call).values(ended_at=tables.call.c.last_at))
-    return opened(context, app.url)
 
 
 def sign_in(context: BrowserContext, url: str, sample: str = "agent") -> None:

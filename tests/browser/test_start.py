@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.conftest import ROOT, App, answered, answers, articles_shown, health, sign_in, start, wait_for
+from tests.browser.conftest import (
+    ROOT,
+    App,
+    answered,
+    answers,
+    articles_shown,
+    end_calls,
+    health,
+    sign_in,
+    start,
+    wait_for,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -18,6 +29,7 @@ pytestmark = pytest.mark.browser
 def test_on_a_built_base_the_first_answer_comes_within_seconds_and_says_it_is_by_words(
     app: App, context: BrowserContext
 ) -> None:
+    end_calls(app)
     began = time.monotonic()
     here, process = start(app.articles, app.home)
     try:

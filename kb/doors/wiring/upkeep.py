@@ -43,6 +43,7 @@ class Upkeep:
         self._changed = threading.Event()  # an article, on disk
         self._published = threading.Event()  # by this program, since changes were last stamped
         self._reduce_rest = REDUCE_SECONDS
+        self._unopened: KBError | None = desk.trouble
         self._noted = ""  # the generation that the audit log knows as the one that serves
         self._keeper = GapKeeper(desk.settings.home / "vectors.sqlite")
         self._threads: list[threading.Thread] = []
@@ -102,10 +103,13 @@ class Upkeep:
     # what serves
 
     def _follow(self, _: datetime) -> None:
+        desk = self._desk
         try:
-            self._desk.open()
+            desk.open()
+            if desk.trouble is self._unopened:
+                desk.trouble = None  # what kept it from opening is over
         except KBError as error:
-            self._desk.trouble = error
+            desk.trouble = self._unopened = error
 
     def _keep_up(self) -> None:
         """Load the encoder, then publish the articles as often as they change."""

@@ -29,12 +29,17 @@ def markdown_of(html: str, name: str) -> tuple[str, dict[str, str | bytes]]:
     if len(html) > MOST_HTML:
         raise RequestError("import_too_large", file=name, limit=1)
     try:
-        soup = BeautifulSoup(html, "html.parser")
+        soup = _soup(html)
         papers = _clean(soup, name)
         text = MarkdownConverter(heading_style="ATX", bullets="-", table_infer_header=True).convert_soup(soup)
     except RecursionError as error:
         raise RequestError("import_too_deep", file=name) from error
     return tidy(text), papers
+
+
+def _soup(html: str) -> BeautifulSoup:
+    """A page as a browser reads it: `<![` begins a comment that ends at the next `>`; Python's parser refuses some."""
+    return BeautifulSoup(html.replace("<![", "<!-["), "html.parser")
 
 
 def _clean(soup: BeautifulSoup, name: str) -> dict[str, str | bytes]:
@@ -95,4 +100,4 @@ def tidy(text: str) -> str:
 
 def plain_of(html: str) -> str:
     """The text of a piece of HTML, on one line."""
-    return " ".join(BeautifulSoup(html[:MOST_HTML], "html.parser").get_text(" ").split())
+    return " ".join(_soup(html[:MOST_HTML]).get_text(" ").split())

@@ -166,7 +166,7 @@ class Bar {
   heard(told) {
     if (told.type === "typed") {
       if (told.q !== this.typed.q) this.stroke(told.q);
-      this.typed = { q: told.q };
+      this.typed = { q: told.q, gaps: told.q ? this.typed.gaps : [] }; // those on the page until the next answer
     } else if (told.type === "answered") {
       this.typed = told;
       clearTimeout(this.rest);
