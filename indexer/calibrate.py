@@ -6,6 +6,7 @@ Run by a full build, never by the delta of a saved article.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -16,6 +17,7 @@ from kb.content import articles
 from kb.content.articles import Article
 from kb.finding import verdict
 from kb.finding.chunks import ANSWERS, ASKS, Chunk
+from kb.finding.held_out import HeldOut
 from kb.finding.search import (
     CHUNK_DEPTH,
     DEPTH,
@@ -24,6 +26,7 @@ from kb.finding.search import (
     Ranked,
     Vector,
     by_article,
+    languages,
     signals_of,
     stand_in,
 )
@@ -31,8 +34,11 @@ from kb.finding.verdict import Prior, Signals, Trial
 from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
 OWN_TEXTS = 200  # questions, and as many titles, asked of the base in a language
+OWN_GAPS = 100  # of them, asked in each language apart
 SEED = 7
 LANGUAGES = ("zh", "en")
+
+_Own = tuple[Article, Chunk, str]  # an article, a chunk of it, and that as a person reads it
 
 
 def calibrate(engine: Engine, encoder: Encoder, at: datetime, prior: Prior = verdict.PRIOR) -> verdict.Calibration:
@@ -40,34 +46,64 @@ def calibrate(engine: Engine, encoder: Encoder, at: datetime, prior: Prior = ver
     if len(engine) < verdict.MIN_ARTICLES:
         return {}
     everything = [engine.article(id) for id in engine.ids]
-    own = trials(engine, encoder, everything, _all(everything, at))
+    scope = _all(everything, at)
+    own = trials(engine, encoder, everything, scope)
     curves = {language: verdict.fit(own[language], prior, encoder.name) for language in LANGUAGES}
-    return {language: curve for language, curve in curves.items() if curve}
+    return {
+        language: replace(curve, abroad=abroad(engine, encoder, everything, scope, language))
+        if engine.mixed(scope, language)
+        else curve
+        for language, curve in curves.items()
+        if curve
+    }
+
+
+def abroad(engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope, language: str) -> float:
+    """The gap from which another language comes first (kb.finding.search.languages), by the base's own texts."""
+    gaps: dict[str, list[float]] = {}
+    texts = _own_texts(engine, everything, language)
+    for kind in ASKS:
+        some = _sample([one for one in texts if one[1].kind == kind], OWN_GAPS)
+        asked = [text.clean(shown) for _, _, shown in some]
+        rows, tokens = encoder.with_tokens(asked, query=True)
+        found = (
+            languages.gap(*languages.apart(question, row, own, scope, HeldOut(engine, frozenset({chunk.id}))))
+            for (_, chunk, _), question, row, own in zip(some, asked, rows, tokens, strict=True)
+        )
+        gaps[kind] = [one for one in found if one is not None]
+    return languages.level(gaps["question"], gaps["title"], verdict.MIN_SAMPLES)
 
 
 def trials(
     engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope
 ) -> Mapping[str, Sequence[Trial]]:
     """A sample of the base's own questions and titles, asked of it, by language."""
-    texts = [(one, chunk, shown) for one in everything for chunk, shown in engine.chunks(one.id) if chunk.kind in ASKS]
     found: dict[str, list[Trial]] = {}
     for language in LANGUAGES:
-        chosen = [
-            pair
-            for kind in ASKS
-            for pair in _sample([it for it in texts if it[1].kind == kind and text.language(it[2]) == language])
-        ]
+        texts = _own_texts(engine, everything, language)
+        chosen = [pair for kind in ASKS for pair in _sample([it for it in texts if it[1].kind == kind], OWN_TEXTS)]
+        seen = languages.scopes(scope, language)[0] if engine.mixed(scope, language) else scope
         asked = [text.clean(shown) for _, _, shown in chosen]
         rows = encoder.queries(asked)
         found[language] = [
-            _trial(engine, scope, one, chunk, question, vector)
+            _trial(engine, seen, one, chunk, question, vector)
             for (one, chunk, _), question, vector in zip(chosen, asked, rows, strict=True)
         ]
     return found
 
 
-def _sample(items: list[tuple[Article, Chunk, str]]) -> list[tuple[Article, Chunk, str]]:
-    places = np.random.default_rng(SEED).permutation(len(items))[:OWN_TEXTS]
+def _own_texts(engine: Engine, everything: Sequence[Article], language: str) -> list[_Own]:
+    """What some articles ask in a language, titles and questions."""
+    return [
+        (one, chunk, shown)
+        for one in everything
+        for chunk, shown in engine.chunks(one.id)
+        if chunk.kind in ASKS and text.language(shown) == language
+    ]
+
+
+def _sample(items: list[_Own], most: int) -> list[_Own]:
+    places = np.random.default_rng(SEED).permutation(len(items))[:most]
     return [items[i] for i in sorted(places.tolist())]
 
 

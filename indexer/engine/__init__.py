@@ -63,6 +63,7 @@ class _View:
     numbers: Mapping[int, str]
     bits: Mapping[tuple[int, str], NDArray[np.uint8] | None]
     learnt: NDArray[np.uint8] | None  # a bit a learnt question
+    mixed: frozenset[str]  # languages with articles, beside others that stand in another one alone
 
 
 class Engine:
@@ -134,6 +135,9 @@ class Engine:
         return other
 
     # what the search room asks
+
+    def mixed(self, scope: Scope, lang: str) -> bool:
+        return lang in self._seen(scope).mixed
 
     def dense(
         self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...], articles: int | None = None
@@ -271,7 +275,14 @@ class Engine:
                 allowed = mask[segment.table["article"][rows]]
                 if allowed.any():
                     bits[s, field] = None if allowed.all() else np.packbits(allowed, bitorder="little")
-        return _View(numbers, bits, self._learnt.allowed(numbers) if self._learnt else None)
+        learnt = self._learnt.allowed(numbers) if self._learnt else None
+        return _View(numbers, bits, learnt, self._mixed(frozenset(numbers.values())))
+
+    def _mixed(self, ids: frozenset[str]) -> frozenset[str]:
+        """The languages that some of these articles are in and some are not, nor have a twin in among them."""
+        spoken = {id: self.article(id).lang.partition("-")[0] for id in ids}
+        sides = {id: {lang, spoken.get(self.article(id).twin, lang)} for id, lang in spoken.items()}
+        return frozenset(lang for lang in set(spoken.values()) if any(lang not in side for side in sides.values()))
 
     def titles(self) -> Vector:
         """What each article asks, the mean of its own questions and title, (n, dim), in the order of `ids`."""

@@ -102,6 +102,9 @@ class HeldOut:
     def chunk(self, id: str) -> Chunk:
         return self.index.chunk(id)
 
+    def mixed(self, scope: Scope, lang: str) -> bool:
+        return self.index.mixed(scope, lang)
+
     # without what is left out
 
     def dense(

@@ -33,6 +33,8 @@ MIN_ARTICLES = 10  # below, a list has no middle to stand out from: always "mayb
 TRUST = 50.0  # own texts that count as much as the prior: they are not callers' questions
 FOLDS = 5
 BINS = 10  # of the calibration error
+USUAL = -0.27  # late interaction with the best chunk in another language, less that with the best in the question's own
+ABROAD = USUAL + 0.15  # from which on the other language comes first, where a base does not say otherwise
 DEEP = 20  # how far down the list the margin is taken
 
 
@@ -181,12 +183,17 @@ class Errors:
 
 @dataclass(frozen=True)
 class Curve:
-    """P(answer in base) = 1 / (1 + exp(-(Σ weight · signal + offset))). `samples`: own questions it was measured on."""
+    """P(answer in base) = 1 / (1 + exp(-(Σ weight · signal + offset))).
+
+    samples: own questions it was measured on
+    abroad:  how far late interaction in another language may stand behind, from where that language comes first
+    """
 
     weights: Mapping[str, float]
     offset: float
     samples: int
     errors: Errors | None = None
+    abroad: float = ABROAD
 
     def probability(self, measured: Signals) -> float:
         """In (0, 1)."""
@@ -197,7 +204,13 @@ class Curve:
     def from_tree(cls, tree: Mapping[str, Any]) -> Curve:
         """A curve as JSON has it. Raises TypeError or KeyError for anything else."""
         errors = Errors(**tree["errors"]) if tree["errors"] else None
-        return cls({name: tree["weights"][name] for name in SIGNALS}, tree["offset"], tree["samples"], errors)
+        return cls(
+            {name: tree["weights"][name] for name in SIGNALS},
+            tree["offset"],
+            tree["samples"],
+            errors,
+            tree.get("abroad", ABROAD),
+        )
 
 
 Calibration = Mapping[str, Curve]  # by language of the question: `zh`, `en`

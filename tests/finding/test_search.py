@@ -104,6 +104,15 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return base.open().engine
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """A base in which every article has its twin."""
+    base = SmallBase(tmp_path_factory.mktemp("pairs"), ENCODER)
+    write_pairs(base)
+    base.build()
+    return base.open().engine
+
+
 def ask(index: Engine, question: str, scope: Scope = AGENT, **options: Any) -> Hits:
     options = {"encoder": ENCODER, "catalogue": CATALOGUE, **options}
     return search(question, scope, index=index, **options)
@@ -218,7 +227,8 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_hits_are_the_fused_lists_of_the_index(index: Engine, question: str) -> None:
+def test_hits_are_the_fused_lists_of_the_index(pairs: Engine, question: str) -> None:
+    index = pairs
     (vector,), (tokens,) = ENCODER.with_tokens([question], query=True)
     lists = {
         "answers": by_article(index.dense(vector, AGENT, 500, ANSWERS)),
@@ -255,9 +265,9 @@ def by_words(hits: Hits) -> list[str]:
     ],
 )
 def test_a_synonym_brings_what_the_word_does_not(
-    index: Engine, question: str, group: tuple[str, ...], article: str
+    pairs: Engine, question: str, group: tuple[str, ...], article: str
 ) -> None:
-    before, after = (ask(index, question, fold_twins=False, synonyms=Synonyms(some)) for some in ((), (group,)))
+    before, after = (ask(pairs, question, fold_twins=False, synonyms=Synonyms(some)) for some in ((), (group,)))
     assert article in by_words(after)[:2]
     assert article not in by_words(before)
 
@@ -733,8 +743,9 @@ def test_the_curve_of_the_questions_language_judges(index: Engine, monkeypatch: 
 
 
 def test_the_verdict_is_judged_on_the_best_cosines_of_all_articles(
-    index: Engine, monkeypatch: pytest.MonkeyPatch
+    pairs: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    index = pairs
     weights = {**dict.fromkeys(SIGNALS, 0.0), "top": 3.0, "lift": 5.0, "words": 0.125}
     monkeypatch.setattr(index, "calibration", {"en": Curve(weights, -2.0, 50)})
     question = "where is my refund"

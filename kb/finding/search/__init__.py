@@ -15,7 +15,9 @@ from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS
 from kb.finding.learning.evidence import Evidence
 from kb.finding.passage import Near, Passage, choose
+from kb.finding.search import languages
 from kb.finding.search.index import Encoder, Index, Ranked, Reranker, Tokens, Vector
+from kb.finding.search.languages import scored
 from kb.finding.search.lists import (
     CHUNK_DEPTH,
     DEPTH,
@@ -30,7 +32,6 @@ from kb.finding.search.lists import (
     lists_of,
     pinned_to,
     reranked,
-    scored,
     signals_of,
     stand_in,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "by_article",
     "fuse",
     "in_work",
+    "languages",
     "late",
     "lists_of",
     "passage_of",
@@ -171,14 +173,17 @@ def search(
     held = pinned_to(pins, (typed, asked), scope, index)
     order = list(dict.fromkeys([*held, *sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
     shown = _folded(order, prefer_lang or text.language(asked), asked.lower(), scope, index) if fold_twins else None
+    places = {name: {**found.abroad.get(name, {}), **ranks} for name, ranks in lists.items()}
     hits = []
     for id, place in itertools.islice(shown or ((id, _Place(index.article(id), "")) for id in order), limit):
-        why = {name: ranks[place.article.id] for name, ranks in lists.items() if place.article.id in ranks}
+        why = {name: ranks[place.article.id] for name, ranks in places.items() if place.article.id in ranks}
         passage = passage_of(place.article, asked, index, vector, tokens, found.near.get(place.article.id))
         hits.append(Hit(place.article, fused.get(id, 0.0), passage, place.twin, id in named, why, id in held))
     curve = index.calibration.get(text.language(asked)) if index.calibration else None
     certain = bool(hits) and (hits[0].pinned or hits[0].named or _spelled(hits[0], taught))
-    verdict = judge(bool(hits), signals_of(lists, index, taught), curve, named=certain)
+    from_abroad = any(id in ranks for id in order[:1] for ranks in found.abroad.values())
+    measured = None if from_abroad else signals_of(lists, index, taught)  # no curve was measured across languages
+    verdict = judge(bool(hits), measured, curve, named=certain)
     return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 
 

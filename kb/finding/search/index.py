@@ -73,6 +73,11 @@ class Index(Protocol):
     def calibration(self) -> Calibration | None: ...
     @property
     def lexicon(self) -> Lexicon: ...
+    def mixed(self, scope: Scope, lang: str) -> bool:
+        """Whether, of what the scope lets through, some articles are in this language (`zh`, `en`) and others are
+        in another one alone, without a twin in it."""
+        ...
+
     def dense(
         self, vector: Vector, scope: Scope, k: int, kinds: tuple[str, ...], articles: int | None = None
     ) -> list[Ranked]:

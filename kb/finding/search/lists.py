@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kb import text
 from kb.finding.chunks import ANSWERS, ASKS
@@ -40,14 +40,16 @@ class Scored:
     scores: article → score in [0, 1], best first
     lists:  where each article stands in each list
     near:   the first `LATE_DEPTH` articles token by token
+    abroad: the lists of other languages, where they are asked apart
     """
 
     scores: dict[str, float]
     lists: dict[str, dict[str, Place]]
     near: Mapping[str, Sequence[Near]]
+    abroad: Mapping[str, Mapping[str, Place]] = field(default_factory=dict)
 
 
-def scored(
+def found_in(
     asked: str,
     vector: Vector | None,
     tokens: Tokens | None,
@@ -56,8 +58,8 @@ def scored(
     weights: Mapping[str, float] = WEIGHTS,
     terms: text.QueryTerms | None = None,
 ) -> Scored:
-    """The lists fused, and the first of them put in order by late interaction. `terms` as for `lists_of`."""
-    lists = lists_of(asked, vector, scope, index, terms)
+    """The lists that have a weight fused, and the first put in order by late interaction. `terms` as for `lists_of`."""
+    lists = lists_of(asked, vector, scope, index, terms, lexical="lexical" in weights)
     fused = fuse({name: list(ranks.items()) for name, ranks in lists.items()}, weights)
     late_weight = weights.get("late", 0.0)
     if tokens is None or not late_weight:
@@ -69,13 +71,19 @@ def scored(
 
 
 def lists_of(
-    asked: str, vector: Vector | None, scope: Scope, index: Index, terms: text.QueryTerms | None = None
+    asked: str,
+    vector: Vector | None,
+    scope: Scope,
+    index: Index,
+    terms: text.QueryTerms | None = None,
+    *,
+    lexical: bool = True,
 ) -> dict[str, dict[str, Place]]:
     """The lists a search fuses, by article: `lexical` and, with a vector, `answers` and `asks`.
 
     terms: the question's, with synonyms; None = its own alone
     """
-    lists = {"lexical": by_article(index.lexical(terms or text.query_terms(asked), scope, DEPTH))}
+    lists = {"lexical": by_article(index.lexical(terms or text.query_terms(asked), scope, DEPTH))} if lexical else {}
     if vector is not None:
         for name, kinds in (("answers", ANSWERS), ("asks", ASKS)):
             lists[name] = by_article(index.dense(vector, scope, CHUNK_DEPTH, kinds, DEPTH))
