@@ -7,9 +7,11 @@ project, docs/decisions.md).
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,22 @@ from kb.failpoints import reached
 from kb.tables import MIGRATIONS, schema
 
 Connection = sa.Connection  # what a door hands from a transaction to a room
+sqlite_version = sqlite3.sqlite_version
 
 BUSY_SECONDS = 10.0
 MOMENT = 0.05  # seconds that a database is waited for which refused the last time it was asked
 OUR_FAULT = IntegrityError, DataError, ProgrammingError  # the same again would be refused again
 SQLITE = "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite database, None for a server's or one in memory."""
+    try:
+        address = sa.make_url(url)
+    except ArgumentError:
+        return None
+    named = address.database if address.get_backend_name() == "sqlite" else None
+    return Path(named) if named and named != ":memory:" else None
 
 
 def exists(url: str) -> bool:
@@ -120,6 +133,23 @@ class Database:
             self._away = True
             raise AwayError("store_unusable", problem=str(getattr(error, "orig", error))) from error
 
+    def copy(self, target: Path) -> None:
+        """The whole database, as it is at one moment, in a new file, while others read.
+
+        To be called inside a `write` transaction where nothing may be written meanwhile. Raises StoreError for a
+        server's database, which has its own tools, and where the copy cannot be written.
+        """
+        if not self._sqlite:
+            raise StoreError("backup_needs_sqlite")
+        connection = self._engine.raw_connection()
+        try:
+            with closing(sqlite3.connect(target)) as copied:
+                connection.driver_connection.backup(copied)  # type: ignore[union-attr]
+        except sqlite3.Error as error:
+            raise StoreError("store_unusable", problem=str(error)) from error
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -139,3 +169,49 @@ def _begin(connection: sa.Connection) -> None:
         connection.info["firstcall_ready"] = True
     writes = options.get("firstcall_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")  # deferred writers fail each other
+
+
+# --- a database's file ---------------------------------------------------------------------------
+
+
+def problems(path: Path) -> list[str]:
+    """What SQLite itself finds wrong with a file that nobody writes to; [] for a sound one."""
+    try:
+        with closing(_opened_to_read(path)) as raw:
+            found = [str(row[0]) for row in raw.execute("PRAGMA integrity_check")]
+            found += [f"{row[0]}: row {row[1]} points nowhere" for row in raw.execute("PRAGMA foreign_key_check")]
+    except sqlite3.Error as error:
+        return [str(error)]
+    return [one for one in found if one != "ok"]
+
+
+def version(path: Path) -> int:
+    """The number of a file's schema, without bringing it up to date. Raises StoreError for what is no base of ours."""
+    try:
+        with closing(_opened_to_read(path)) as raw:
+            return int(raw.execute("SELECT version FROM schema").fetchone()[0])
+    except (sqlite3.Error, TypeError) as error:
+        raise StoreError("store_unusable", problem=str(error)) from error
+
+
+def digest(path: Path) -> dict[str, tuple[int, str]]:
+    """Table → how many rows, and the sha256 of all of them in the order of their columns. Raises StoreError."""
+    try:
+        with closing(_opened_to_read(path)) as raw:
+            names = raw.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            return {name: _digest(raw, name) for name in sorted(row[0] for row in names)}
+    except sqlite3.Error as error:
+        raise StoreError("store_unusable", problem=str(error)) from error
+
+
+def _digest(raw: sqlite3.Connection, table: str) -> tuple[int, str]:
+    columns = [f'"{row[1]}"' for row in raw.execute(f'PRAGMA table_info("{table}")')]
+    count, sha256 = 0, hashlib.sha256()
+    for row in raw.execute(f'SELECT * FROM "{table}" ORDER BY {", ".join(columns)}'):
+        count += 1
+        sha256.update(repr(row).encode())
+    return count, sha256.hexdigest()
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)

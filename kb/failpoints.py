@@ -41,6 +41,10 @@ POINTS = (
     "save.moved",
     "import.picture",
     "import.article",
+    "backup.copied",
+    "backup.sealed",
+    "restore.written",
+    "restore.moved",
 )
 
 _armed = ""

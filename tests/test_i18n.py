@@ -17,6 +17,7 @@ import pytest
 
 from kb import errors
 from kb.calls import bulletins, experts, flags, journal
+from kb.care import doctor
 from kb.content.articles import AUDIENCES, BLOCKS, CATEGORIES
 from kb.content.deadlines.anchors import EVENTS
 from kb.doors import mending
@@ -42,6 +43,9 @@ UI = ROOT / "kb/doors/ui"
 FILLED_IN: Mapping[str, Sequence[str]] = {
     "audit.*": [*get_args(audit.Trouble), "sound"],
     "article.*": [block for block in BLOCKS if block != "say"],
+    "backup.*": ["written", "sound", "restored", "drilled"],
+    "doctor.*": [*doctor.SOUND, *doctor.WRONG],
+    "doctor.*_mend": doctor.WRONG,
     "call.gap_*": ["words", "answered", "suggestion"],
     "call.kind_*": gap.KINDS,
     "call.reason_*": flags.REASONS,

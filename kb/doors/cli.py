@@ -23,6 +23,7 @@ from kb.db import Database
 from kb.doors import wiring
 from kb.doors.answer import QUESTION, answer
 from kb.doors.audit_cli import audit
+from kb.doors.care_cli import backup, doctor
 from kb.doors.key_cli import key, reduce
 from kb.doors.replay_cli import replay
 from kb.doors.studio_cli import COMMANDS
@@ -63,6 +64,8 @@ def main() -> None:
 
 main.add_command(user)
 main.add_command(audit)
+main.add_command(backup)
+main.add_command(doctor)
 main.add_command(replay)
 main.add_command(key)
 main.add_command(reduce)

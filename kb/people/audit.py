@@ -41,6 +41,8 @@ ACTS = (
     "erase",
     "key",  # made, revoked
     "key_use",
+    "backup",
+    "drill",  # a backup was restored to see that it can be
 )
 MAX_ABOUT = 200
 ANYWHERE = ""  # `verify` without a seal noted elsewhere
@@ -127,6 +129,12 @@ def verify(connection: sa.Connection, by: User, noted: str = ANYWHERE) -> Verifi
     if written != count or (last and last.seal != before):
         return Verified(count, before, "changed", count)
     return Verified(count, before, None if found else "seal_unknown")
+
+
+def last_at(connection: sa.Connection, act: str) -> datetime | None:
+    """When this act was done last, None for never."""
+    found: datetime | None = connection.scalar(sa.select(sa.func.max(table.c.at)).where(table.c.act == act))
+    return found
 
 
 def last_about(connection: sa.Connection, act: str) -> str:

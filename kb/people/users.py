@@ -57,6 +57,7 @@ class Action(StrEnum):
     EXPORT_PERSON = "export_person"  # all that is kept about somebody
     ERASE_PERSON = "erase_person"
     REDUCE_JOURNAL = "reduce_journal"  # old calls to counts
+    BACK_UP = "back_up"  # all there is into a file, and out of it again
 
 
 class Reach(IntEnum):
@@ -134,6 +135,7 @@ _ADMIN = (
         Action.EXPORT_PERSON: Reach.ALL,
         Action.ERASE_PERSON: Reach.ALL,
         Action.REDUCE_JOURNAL: Reach.ALL,
+        Action.BACK_UP: Reach.ALL,
     }
 )
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {

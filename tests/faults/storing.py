@@ -26,9 +26,10 @@ import sqlalchemy as sa
 from kb import failpoints, tables
 from kb.calls import call
 from kb.calls.journal import Event
+from kb.care import backup
 from kb.config import ROOT, Settings
 from kb.content import articles
-from kb.db import Database
+from kb.db import Database, digest
 from kb.doors import transfer
 from kb.doors.wiring import Desk
 from kb.gaps import gap
@@ -46,6 +47,7 @@ from tests.studio.transfer.packs import EDITOR, pack
 WRITES = ("write.begun", "write.done", "write.committed")
 STEPS = ("migrate.step", "migrate.numbered", "write.done", "write.committed")
 IMPORTS = ("import.picture", "import.article", "save.aside", "save.moved", "write.done", "write.committed")
+BACKUPS = ("backup.copied", "backup.sealed", "restore.written", "restore.moved")
 LATEST = 0.12  # seconds after the first word at which a child is killed from outside
 LETTERS = str.maketrans("0123456789", "abcdefghij")
 PLACES = 4  # times that a point may come by before it strikes
@@ -317,7 +319,57 @@ def _halves(home: Path) -> list[str]:
     return halves + [one.article for one in known if one and there.get(one.article) != one.sha256]
 
 
-TRIALS: dict[str, Callable[..., Found]] = {"writes": writes, "migrations": migrations, "imports": imports}
+# --- backups -------------------------------------------------------------------------------------
+
+
+def backups(home: Path, kills: int, seed: int) -> Found:
+    """Kill a backup and its restore; each leaves all of it or nothing."""
+    chance, found = random.Random(seed), Found()
+    url, base = f"sqlite:///{home}/data/firstcall.sqlite", SmallBase(home)
+    for number in range(PLACES):
+        base.write(f"parcel-{number}-en", f"Parcel {number}", body="A shelf. " * 200)
+    here = Settings(articles=base.folder, home=home, database_url=url)
+    database = Database(url)
+    store(database, 1)
+    backup.write(database, here, home / "whole.backup", OPERATOR, NOON)
+    database.close()
+    for one in range(1, kills + 1):
+        point = BACKUPS[one // 2 % len(BACKUPS)] if one % 2 else ""
+        file, there = home / f"{one}.backup", home / f"restored-{one}"
+
+        def work(_: int, say: int, file: Path = file, there: Path = there) -> None:
+            database = Database(url)
+            os.write(say, b"begun\n")
+            backup.write(database, here, file, OPERATOR, NOON)
+            backup.restore(home / "whole.backup", there, OPERATOR)
+            os.write(say, b"done\n")
+            time.sleep(60)
+
+        lines = kill(work, point, chance, 1)
+        found.killed(point)
+        where = f"kill {one} at {point}"
+        found.torn += [f"{where}: {line}" for line in lines if line.startswith("error ")]
+        if file.exists():
+            backup.check(file)  # raises for half a one
+        if there.exists():
+            whole = backup.check(home / "whole.backup")
+            if (
+                len(articles.files(there / "articles")) != PLACES
+                or digest(there / "data" / backup.STORE) != whole.tables
+            ):
+                found.torn.append(where)
+        found.acknowledged += "done" in lines
+        if "done" in lines and not (file.exists() and there.exists()):
+            found.lost.append(where)
+    return found
+
+
+TRIALS: dict[str, Callable[..., Found]] = {
+    "writes": writes,
+    "migrations": migrations,
+    "imports": imports,
+    "backups": backups,
+}
 
 
 def main(what: str, home: str, kills: str, seed: str, *more: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def named() -> list[str]:
 
 def test_every_failpoint_is_one_place_and_every_one_is_tried() -> None:
     assert sorted(named()) == sorted(POINTS)
-    tried = {*publishing.STEPS, *storing.WRITES, *storing.STEPS, *storing.IMPORTS}
+    tried = {*publishing.STEPS, *storing.WRITES, *storing.STEPS, *storing.IMPORTS, *storing.BACKUPS}
     assert tried == set(POINTS)
 
 
@@ -130,3 +130,9 @@ def test_an_import_killed_in_every_step_leaves_whole_files_and_can_be_run_again(
     found = trial("storing", "imports", tmp_path, 12, seed())
     assert (found["lost"], found["torn"]) == ([], [])
     assert found["at"] == {**dict.fromkeys(storing.IMPORTS, 1), "outside": 6}
+
+
+def test_a_backup_killed_in_every_step_leaves_all_of_it_or_nothing(tmp_path: Path) -> None:
+    found = trial("storing", "backups", tmp_path, 8, seed())
+    assert (found["lost"], found["torn"]) == ([], [])
+    assert found["at"] == {**dict.fromkeys(storing.BACKUPS, 1), "outside": 4}

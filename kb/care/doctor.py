@@ -1,0 +1,163 @@
+"""Everything looked at once, with what to do about what is wrong. Looks only; changes nothing, also no old schema."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from indexer import generation
+from kb.care.spool import Spool
+from kb.config import Settings
+from kb.content import articles
+from kb.db import Connection, Database, exists, file_of, problems, sqlite_version, version
+from kb.errors import GenerationError, KBError, StoreError
+from kb.people import audit
+from kb.people.users import OPERATOR
+from kb.tables import MIGRATIONS
+
+BACKUP_AGE, DRILL_AGE = timedelta(hours=36), timedelta(days=31)
+LITTLE, TOO_LITTLE = 2 * 2**30, 2**28  # bytes free: soon full, nearly full
+
+State = Literal["ok", "warn", "bad"]
+SOUND = ("disk", "store", "audit", "backup", "drill", "spool", "articles", "index")
+WRONG = (
+    "disk_low",
+    "store_none",
+    "store_damaged",
+    "store_old",
+    "store_unusable",
+    "audit_broken",
+    "backup_never",
+    "backup_late",
+    "drill_never",
+    "drill_late",
+    "spool_waits",
+    "spool_aside",
+    "articles_broken",
+    "articles_none",
+    "index_unusable",
+    "index_damaged",
+    "index_behind",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `locales` have the sentence `doctor.CODE` and, unless it is ok, `doctor.CODE_mend`.
+
+    error: what went wrong, where that has a sentence of its own
+    """
+
+    code: str
+    state: State
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: KBError | None = None
+
+
+def examine(here: Settings, at: datetime) -> list[Finding]:
+    """All findings, in the order in which to mend them."""
+    looks = (_disk(here), _database(here, at), _spool(here), _articles(here), _index(here))
+    return [finding for look in looks for finding in look]
+
+
+def _disk(here: Settings) -> Iterator[Finding]:
+    file = file_of(here.database_url)
+    places = {here.home, here.articles, *([file.parent] if file else [])}
+    seen = {_there(place).stat().st_dev: _there(place) for place in sorted(places)}
+    for place in seen.values():
+        free = shutil.disk_usage(place).free
+        state: State = "ok" if free >= LITTLE else "warn" if free >= TOO_LITTLE else "bad"
+        yield Finding("disk" if state == "ok" else "disk_low", state, {"folder": place, "free": f"{free / 2**30:.1f}"})
+
+
+def _there(place: Path) -> Path:
+    """The nearest folder above that exists."""
+    return next(one for one in (place, *place.absolute().parents) if one.exists())
+
+
+def _database(here: Settings, at: datetime) -> Iterator[Finding]:
+    file = file_of(here.database_url)
+    if not exists(here.database_url):
+        yield Finding("store_none", "warn")
+        return
+    try:
+        if file:
+            if wrong := problems(file):
+                yield Finding("store_damaged", "bad", {"problem": wrong[0], "count": len(wrong)})
+                return
+            found = version(file)
+            if found > len(MIGRATIONS):
+                raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
+            if found < len(MIGRATIONS):
+                yield Finding("store_old", "warn", {"found": found, "known": len(MIGRATIONS)})
+                return
+        database = Database(here.database_url)
+        try:
+            with database.read() as connection:
+                yield Finding("store", "ok", {"sqlite": sqlite_version})
+                yield from _audit(connection)
+                yield from _backups(connection, at)
+        finally:
+            database.close()
+    except StoreError as error:
+        yield Finding("store_unusable", "bad", error=error)
+
+
+def _audit(connection: Connection) -> Iterator[Finding]:
+    found = audit.verify(connection, OPERATOR)
+    code, state = ("audit_broken", "bad") if found.trouble else ("audit", "ok")
+    yield Finding(code, state, {"count": found.count, "number": found.number})  # type: ignore[arg-type]
+
+
+def _backups(connection: Connection, at: datetime) -> Iterator[Finding]:
+    for act, most in (("backup", BACKUP_AGE), ("drill", DRILL_AGE)):
+        last = audit.last_at(connection, act)
+        if last is None:
+            yield Finding(f"{act}_never", "warn")
+        else:
+            late = at - last > most
+            yield Finding(f"{act}_late" if late else act, "warn" if late else "ok", {"last": f"{last:%Y-%m-%d %H:%M}"})
+
+
+def _spool(here: Settings) -> Iterator[Finding]:
+    spool = Spool(here.spool)
+    waiting, aside = spool.waiting(), spool.aside()
+    if waiting:
+        yield Finding("spool_waits", "warn", {"count": waiting})
+    if aside:
+        yield Finding("spool_aside", "warn", {"count": aside, "folder": here.spool / "aside"})
+    if not waiting and not aside:
+        yield Finding("spool", "ok")
+
+
+def _articles(here: Settings) -> Iterator[Finding]:
+    read, errors = articles.read_all(here.articles)
+    if errors:
+        yield Finding("articles_broken", "warn", {"count": len(errors)}, errors[0])
+    yield Finding("articles" if read else "articles_none", "ok" if read else "bad", {"count": len(read)})
+
+
+def _index(here: Settings) -> Iterator[Finding]:
+    try:
+        opened = generation.open_current(here.index)
+    except GenerationError as error:
+        yield Finding("index_unusable", "bad", error=error)
+        return
+    facts = {"generation": opened.manifest.generation}
+    if opened.damaged:
+        yield Finding("index_damaged", "bad", facts, opened.damaged[0])
+    listed = {one.path: one.sha256 for one in opened.manifest.articles.values()}
+    on_disk = {
+        path.relative_to(here.articles).as_posix(): articles.fingerprint(path.read_bytes())
+        for path in articles.files(here.articles)
+    }
+    behind = sum(listed.get(path) != sha256 for path, sha256 in on_disk.items()) + len(listed.keys() - on_disk.keys())
+    behind -= len(opened.manifest.refused)  # told of with the articles
+    if behind > 0:
+        yield Finding("index_behind", "warn", {**facts, "count": behind})
+    elif not opened.damaged:
+        yield Finding("index", "ok", {**facts, "count": len(listed)})
