@@ -143,8 +143,11 @@ _known: dict[tuple[str, str], Vector] = {}  # rows of questions, by model and te
 
 def already(desk: Desk, by: User, article: Article, at: datetime) -> tuple[Covered, ...]:
     """The articles that ask what this one asks, in either language, but its twin; none without an encoder."""
-    served, encoder = desk.served or desk.open(), desk.encoder
-    if encoder is None or encoder.name != served.opened.manifest.model:
+    encoder = desk.encoder
+    if encoder is None:
+        return ()
+    served = desk.served or desk.open()
+    if encoder.name != served.opened.manifest.model:
         return ()
     base, scope = served.opened.engine, scope_of(served, by, at, states=frozenset(STATES) - {"archived"})
     draft = _asked(asks(article), encoder)
@@ -155,7 +158,7 @@ def already(desk: Desk, by: User, article: Article, at: datetime) -> tuple[Cover
         for near in base.dense(one.vector, replace(scope, langs=frozenset({lang})), NEAREST, ASKS)
     )
     theirs = {id: _asked(asks(base.article(id)), encoder) for id in ids}
-    return covered(draft, theirs, _middles(base, encoder), but=(article.id, article.twin))
+    return covered(draft, theirs, _middles(served, encoder), but=(article.id, article.twin))
 
 
 def asks(article: Article) -> tuple[str, ...]:
@@ -173,14 +176,22 @@ def _asked(questions: Sequence[str], encoder: Encoder) -> list[Asked]:
     return [Asked(one, _known[encoder.name, one]) for one in questions]
 
 
-def _middles(base: Engine, encoder: Encoder) -> dict[str, Vector]:
+_middle: dict[tuple[str, str], dict[str, Vector]] = {}  # of the generation that serves, by it and the model
+
+
+def _middles(served: Served, encoder: Encoder) -> dict[str, Vector]:
     """The middle of each language's questions, over some of them that lie evenly over the base."""
-    languages: dict[str, list[str]] = {}
-    for id in base.ids:
-        for one in asks(base.article(id)):
-            languages.setdefault(text.language(one), []).append(one)
-    chosen = [one for some in languages.values() for one in some[:: max(1, len(some) // MIDDLE_OF)][:MIDDLE_OF]]
-    return middles_of([(one.text, one.vector) for one in _asked(chosen, encoder)])
+    base = served.opened.engine
+    key = (base.generation, encoder.name)
+    if key not in _middle:
+        languages: dict[str, list[str]] = {}
+        for id in base.ids:
+            for one in asks(base.article(id)):
+                languages.setdefault(text.language(one), []).append(one)
+        chosen = [one for some in languages.values() for one in some[:: max(1, len(some) // MIDDLE_OF)][:MIDDLE_OF]]
+        _middle.clear()
+        _middle[key] = middles_of([(one.text, one.vector) for one in _asked(chosen, encoder)])
+    return _middle[key]
 
 
 # --- what the base says otherwise ----------------------------------------------------------------

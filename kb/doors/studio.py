@@ -124,15 +124,23 @@ def begun(by: User, id: str, title: str, category: str, lang: str, questions: Se
 
 
 def save(
-    desk: Desk, by: User, path: str, source: str, base: str, at: datetime, cause: str = "studio", gap: str = ""
+    desk: Desk,
+    by: User,
+    path: str,
+    source: str,
+    base: str,
+    at: datetime,
+    cause: str = "studio",
+    gap: str = "",
+    mark: bool = False,
 ) -> Saved:
     """Save a text over the version `base` it was written from, stamp it, and forget the draft of it.
 
-    The gap that it, or its draft, is written for goes along.
+    The gap that it, or its draft, is written for goes along. `mark`: as `writing.save` has it.
     Raises as `writing.save` does, and StoreError where nothing could be stamped: then nothing was written.
     """
     with desk.database.write() as connection:
-        saved = writing.save(desk.settings.articles, path, source, base, by)
+        saved = writing.save(desk.settings.articles, path, source, base, by, mark)
         if saved.old is not None and revisions.latest(connection, saved.old.id) is None:
             revisions.record(connection, saved.old, at, revisions.DISK, "disk")
         if saved.changed:

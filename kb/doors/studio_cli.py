@@ -63,7 +63,7 @@ def import_command(source: Path, dry_run: bool, only_new: bool) -> None:
     """Import articles: a folder, a zip, or a file (Markdown, Zendesk Guide JSON, Word, CSV, HTML). Exit code 1 where
     something was refused."""
     with _desk() as (desk, by, language):
-        made = transfer.plan(desk, by, of_path(source))
+        made = transfer.plan(desk, by, of_path(source), datetime.now(UTC))
         failed: tuple[object, ...] = ()
         _report(made, language)
         if not dry_run:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kb.content import articles, products
-from kb.doors import studio
+from kb.content.articles import Article
+from kb.doors import foresight, studio
 from kb.doors.wiring import Desk
 from kb.errors import KBError
 from kb.failpoints import reached
@@ -16,6 +17,7 @@ from kb.studio import media, transfer
 from kb.studio.transfer import Base, Pack, Plan, Row
 
 WRITTEN = ("new", "changed")
+LIKE_FROM = 0.75  # probability that two articles ask the same, from which one need not come: surer than a warning
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,18 @@ class Imported:
     failed: tuple[tuple[Row, KBError], ...]
 
 
-def plan(desk: Desk, by: User, pack: Pack) -> Plan:
-    """The dry run, beside the articles as they are on disk. Writes nothing."""
-    there, _ = articles.read_all(desk.settings.articles)
-    catalogue = products.load(desk.settings.articles)
-    return transfer.plan(pack, Base(desk.settings.articles, {one.id: one for one in there}, catalogue), by)
+def plan(desk: Desk, by: User, pack: Pack, at: datetime) -> Plan:
+    """The dry run, beside the articles as they are on disk and what the index knows them to ask. Writes nothing."""
+    folder = desk.settings.articles
+    there, _ = articles.read_all(folder)
+
+    def like(article: Article) -> str:
+        """The article that most likely asks the same, of those that are still there."""
+        found = foresight.already(desk, by, article, at)
+        return next((one.article for one in found if one.likely >= LIKE_FROM and one.article in known), "")
+
+    known = {one.id: one for one in there}
+    return transfer.plan(pack, Base(folder, known, products.load(folder), like), by)
 
 
 def carry_out(desk: Desk, by: User, plan: Plan, at: datetime, outcomes: Collection[str] = WRITTEN) -> Imported:
@@ -46,7 +55,7 @@ def carry_out(desk: Desk, by: User, plan: Plan, at: datetime, outcomes: Collecti
             for paper in row.papers:
                 media.put(desk.settings.articles, paper.read(), by, paper.name)
                 reached("import.picture")
-            studio.save(desk, by, row.path, row.source, row.base, at, "import")
+            studio.save(desk, by, row.path, row.source, row.base, at, "import", mark=row.mark)
             reached("import.article")
             written.append(row)
         except KBError as error:

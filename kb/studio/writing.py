@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,11 +60,12 @@ def on_disk(folder: Path, path: str) -> Article | None:
     return read(place, folder) if place.exists() else None
 
 
-def save(folder: Path, path: str, source: str, base: str, by: User) -> Saved:
+def save(folder: Path, path: str, source: str, base: str, by: User, mark: bool = False) -> Saved:
     """Write an article's file, whole or not at all; what it says already is not written again.
 
     path: relative to the articles folder, with `/`
     base: sha256 of the text this one was written from, '' for a new file
+    mark: whether a new file begins with a byte order mark; one that is there keeps its own
     Raises ArticleError for a text that is no article, NotAllowedError, RequestError for a path outside the folder or
     an id that another file has, StaleError where the file changed since `base`.
     """
@@ -78,10 +80,10 @@ def save(folder: Path, path: str, source: str, base: str, by: User) -> Saved:
         if old is None:
             _check_new(folder, new)
         if old is None or old.source != source:
-            mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
             for left in place.parent.glob(f".{place.name}.*"):  # by a save that was killed
                 left.unlink()
-            write_file(place, mark + source.encode())
+            marked = raw.startswith(BOM_UTF8) if raw else mark
+            write_file(place, (BOM_UTF8 if marked else b"") + source.encode())
     return Saved(new, old)
 
 

@@ -19,7 +19,9 @@ from kb.doors import transfer
 from kb.doors.wiring import Desk
 from kb.people.users import Role, User
 from kb.studio import revisions
+from tests.fake_encoder import HashEncoder
 from tests.on_call import base_of, desk_of
+from tests.small_base import markdown
 from tests.studio.test_media import picture
 from tests.studio.transfer.packs import pack
 
@@ -47,7 +49,7 @@ def state(folder: Path) -> dict[str, bytes]:
 def test_what_is_imported_is_on_disk_with_its_picture_and_stamped(desk: Desk) -> None:
     folder = desk.settings.articles
     before = state(folder)
-    made = transfer.plan(desk, EDITOR, pack(FILES))
+    made = transfer.plan(desk, EDITOR, pack(FILES), NOW)
     assert {row.origin: row.outcome for row in made.rows} == {
         "returns/back.md": "new",
         "late.md": "changed",
@@ -66,7 +68,7 @@ def test_what_is_imported_is_on_disk_with_its_picture_and_stamped(desk: Desk) ->
 
 
 def test_what_changed_since_the_dry_run_is_not_written_over_and_stops_none_of_the_others(desk: Desk) -> None:
-    made = transfer.plan(desk, EDITOR, pack(FILES))
+    made = transfer.plan(desk, EDITOR, pack(FILES), NOW)
     place = desk.settings.articles / "troubleshooting/late-en.md"
     mine = place.read_text() + "\nMine.\n"
     place.write_text(mine)
@@ -74,9 +76,43 @@ def test_what_changed_since_the_dry_run_is_not_written_over_and_stops_none_of_th
     assert [row.id for row in done.written] == ["back-en"]
     assert [(row.id, error.code) for row, error in done.failed] == [("late-en", "article_changed")]
     assert place.read_text() == mine
-    again = transfer.plan(desk, EDITOR, pack(FILES))
+    again = transfer.plan(desk, EDITOR, pack(FILES), NOW)
     assert transfer.carry_out(desk, EDITOR, again, NOW).failed == ()
-    assert {row.outcome for row in transfer.plan(desk, EDITOR, pack(FILES)).rows} == {"same", "refused"}
+    assert {row.outcome for row in transfer.plan(desk, EDITOR, pack(FILES), NOW).rows} == {"same", "refused"}
+
+
+def test_an_article_that_asks_what_the_base_asks_is_a_duplicate_and_comes_only_when_it_is_asked_for(desk: Desk) -> None:
+    files = {
+        "oven.md": "---\nquestions: [the hoover stops]\n---\n# Oven\n\nOff.\n",
+        "lamp.md": "# Lamps\n\nOn.\n",
+    }
+    desk.encoder = None  # nothing but the text can be compared
+    assert [row.outcome for row in transfer.plan(desk, EDITOR, pack(files), NOW).rows] == ["new", "new"]
+    desk.encoder = HashEncoder()
+    made = transfer.plan(desk, EDITOR, pack(files), NOW)
+    assert {row.origin: (row.outcome, row.twice) for row in made.rows} == {
+        "oven.md": ("duplicate", "vacuum-en"),
+        "lamp.md": ("new", ""),
+    }
+    place = desk.settings.articles / "products" / "oven-en.md"
+    transfer.carry_out(desk, EDITOR, made, NOW)
+    assert not place.exists()
+    transfer.carry_out(desk, EDITOR, made, NOW, ("duplicate",))
+    assert place.exists()
+
+
+def test_a_byte_order_mark_comes_and_goes_with_our_own_article(desk: Desk) -> None:
+    ours = b"\xef\xbb\xbf" + markdown("kettle-en", "Kettles", body="Boil it.").encode()
+    made = transfer.plan(desk, EDITOR, pack({"products/kettle-en.md": ours}), NOW)
+    assert transfer.carry_out(desk, EDITOR, made, NOW).failed == ()
+    place = desk.settings.articles / "products/kettle-en.md"
+    assert place.read_bytes() == ours
+    with zipfile.ZipFile(io.BytesIO(transfer.export(desk, EDITOR))) as archive:
+        assert archive.read("products/kettle-en.md") == ours
+    plain = ours.removeprefix(b"\xef\xbb\xbf").replace(b"Boil", b"Cook")
+    again = transfer.plan(desk, EDITOR, pack({"products/kettle-en.md": plain}), NOW)
+    transfer.carry_out(desk, EDITOR, again, NOW)
+    assert place.read_bytes() == b"\xef\xbb\xbf" + plain  # one that is there keeps its own
 
 
 # --- on the command line -------------------------------------------------------------------------

@@ -142,10 +142,9 @@ def _day(given: object) -> date | None:
 def _beside(here: Desk, served: Served, work: Work, checked: Checked) -> None:
     against = margin.contradicted(here, checked.article)
     count = len(checked.findings) + len(against) + (checked.error is not None)
-    preview, mend, finders, past = st.tabs(
-        [t("edit.preview"), t("edit.mend", count=count), t("edit.finders"), t("edit.history")],
-        default=t("edit.mend", count=count) if checked.error else None,
-    )
+    with st.container(key="mend-count"):  # not in the tab's name: tabs of another name would go back to the first
+        st.markdown(f":orange-badge[{t('edit.to_mend', count=count)}]" if count else "")
+    preview, mend, finders, past = st.tabs([t("edit.preview"), t("edit.mend"), t("edit.finders"), t("edit.history")])
     with preview:
         if checked.article is None:
             st.caption(t("edit.no_preview"))
@@ -167,6 +166,8 @@ def _history(here: Desk, served: Served, work: Work) -> None:
     if not found:
         st.caption(t("edit.no_history"))
     now = datetime.now(UTC)
+    if found and st.toggle(t("edit.recall_span"), key=f"recall-span-{work.id}"):
+        margin.told_between(here, served, work.id, now)
     for at, one in enumerate(found[:30]):
         told = " · ".join([moment(one.at, served.site.zone, now), one.by, t(f"edit.cause_{one.cause}")])
         with st.expander(literal(told), key=f"revision-{one.id}"):

@@ -44,7 +44,7 @@ def notes(here: Desk, work: Work, slot: str = MINE) -> None:
 
 
 def _key(name: str, slot: str) -> str:
-    return name if slot == MINE else f"{name}-{slot}"
+    return name if slot == MINE else f"{name}-twin"
 
 
 def _conflict(here: Desk, work: Work, slot: str) -> None:

@@ -30,7 +30,8 @@ def importing(here: Desk) -> None:
         known = st.session_state.get("import-plan")
         if known is None or known[0] != given.file_id:
             with st.spinner(t("transfer.reading")):
-                known = (given.file_id, transfer.plan(here, me(), of_bytes(given.name, given.getvalue())))
+                pack = of_bytes(given.name, given.getvalue())
+                known = (given.file_id, transfer.plan(here, me(), pack, datetime.now(UTC)))
             st.session_state["import-plan"] = known
         _report(known[1])
 
@@ -49,7 +50,8 @@ def _report(plan: Plan) -> None:
     ]
     st.dataframe(rows, hide_index=True, key="import-rows")
     over = bool(plan.count("changed")) and st.checkbox(t("transfer.over", count=plan.count("changed")))
-    outcomes = transfer.WRITTEN if over else ("new",)
+    twice = bool(plan.count("duplicate")) and st.checkbox(t("transfer.twice_too", count=plan.count("duplicate")))
+    outcomes = ("new", *(["changed"] if over else []), *(["duplicate"] if twice else []))
     count = sum(plan.count(one) for one in outcomes)
     label = t("transfer.button", count=count)
     st.button(label, type="primary", disabled=not count, key="import-go", on_click=_carry_out, args=(plan, outcomes))

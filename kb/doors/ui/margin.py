@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import streamlit as st
 
@@ -21,14 +21,12 @@ from kb.gaps import gap
 from kb.i18n import explain
 from kb.text import csv_of
 
+SPAN_DAYS = 30  # looked back for the calls that were told an article
 THERE_MOST = 120  # characters shown of the sentence that says otherwise
 
 
 def to_mend(here: Desk, checked: Checked, against: Sequence[Against]) -> None:
     """What to mend, each with its line, one press away; and the articles that ask the same already."""
-    if checked.article is not None:
-        for sentence in covered_by(here, checked.article):
-            st.warning(sentence, icon=":material/content_copy:")
     if checked.error is not None:
         _finding("error", int(str(checked.error.facts.get("line", 1))), literal(explain(hl(), checked.error)))
     elif not checked.findings and not against:
@@ -38,6 +36,9 @@ def to_mend(here: Desk, checked: Checked, against: Sequence[Against]) -> None:
     for at, one in enumerate(checked.findings):
         words = (str(one.facts["word"]), str(one.facts["plain"])) if one.rule == "jargon" else None
         _finding(str(at), one.line, literal(t(f"lint.{one.rule}", **one.facts)), words)
+    if checked.article is not None:
+        for sentence in covered_by(here, checked.article):
+            st.warning(sentence, icon=":material/content_copy:")
 
 
 def _finding(at: str, line: int, sentence: str, words: tuple[str, str] | None = None) -> None:
@@ -147,10 +148,31 @@ def _gap_questions(here: Desk, work: Work) -> list[str]:
 # --- who was told it -----------------------------------------------------------------------------
 
 
-def told_it(here: Desk, served: Served, article: str, version: str, at: datetime) -> None:
-    """The calls that were told one version of an article, as a list to look at and to take away."""
+def told_between(here: Desk, served: Served, article: str, at: datetime) -> None:
+    """The calls that were told an article, whichever version, on some days."""
+    today = served.site.today(at)
+    span = (today - timedelta(days=SPAN_DAYS), today)
+    label = t("edit.recall_days")
+    days = st.date_input(label, span, max_value=today, format="YYYY-MM-DD", key=f"recall-{article}", width=280)
+    if not isinstance(days, tuple) or len(days) != 2:
+        return  # its first day is chosen, its last not yet
+    since, until = (datetime.combine(day, time(), served.site.zone) for day in (days[0], days[1] + timedelta(days=1)))
+    told_it(here, served, article, "", at, since, until)
+
+
+def told_it(
+    here: Desk,
+    served: Served,
+    article: str,
+    version: str,
+    at: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> None:
+    """The calls that were told one version of an article, '' = any, as a list to look at and to take away; only in
+    [since, until) where these are given."""
     with here.database.read() as connection:
-        found = call.recall(connection, me(), article, version)
+        found = call.recall(connection, me(), article, version, since, until)
     if not found:
         st.caption(t("edit.recall_none"))
         return
@@ -163,11 +185,13 @@ def told_it(here: Desk, served: Served, article: str, version: str, at: datetime
         [one.id, said.agent, said.at.astimezone(zone).isoformat(" ", "minutes"), said.said, "✓" if said.solved else ""]
         for one, said in found
     ]
-    st.dataframe([dict(zip(header, row, strict=True)) for row in rows], hide_index=True, key=f"recall-{version}-{hl()}")
+    st.dataframe(
+        [dict(zip(header, row, strict=True)) for row in rows], hide_index=True, key=f"recall-rows-{version}-{hl()}"
+    )
     st.download_button(
         t("edit.recall_csv"),
         csv_of(header, rows),
-        f"{article}-{version[:8]}-{at.astimezone(zone):%Y-%m-%d}.csv",
+        "-".join(filter(None, (article, version[:8], f"{at.astimezone(zone):%Y-%m-%d}.csv"))),
         "text/csv",
         key=f"recall-csv-{version}",
     )

@@ -52,7 +52,8 @@ def behind(article: Article, standing: Standing) -> str:
     late = article.lang if standing.behind == article.id else _other(article)
     early = _other(article) if standing.behind == article.id else article.lang
     days = (datetime.now(UTC) - standing.since).days if standing.since else 0
-    return t("twin.behind", early=_language(early), late=_language(late), days=days)
+    said = "twin.behind" if days else "twin.behind_today"
+    return t(said, early=_language(early), late=_language(late), days=days)
 
 
 def _other(article: Article) -> str:

@@ -18,7 +18,7 @@ from kb.studio import drafts, writing
 from kb.studio.drafts import Draft
 from kb.studio.writing import Saved, StaleError
 
-MINE, TWIN = "work", "twin"  # the text that is written, and beside it its twin in the other language
+MINE, TWIN = "work", "work-twin"  # the text that is written, and beside it its twin in the other language
 
 
 @dataclass(frozen=True)

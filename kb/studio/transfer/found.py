@@ -32,7 +32,7 @@ class Found:
     known:   by what others link to it
     near:    the folder in the pack that its relative links start from
     papers:  target in the body → name in the pack, or the bytes themselves
-    source:  the whole file, of an article that is one of ours already
+    source:  the whole file, of an article that is one of ours already; `mark` whether a byte order mark stood before it
     """
 
     origin: str
@@ -51,6 +51,7 @@ class Found:
     notes: tuple[KBError, ...] = ()
     path: str = ""
     source: str = ""
+    mark: bool = False
 
 
 @dataclass(frozen=True)

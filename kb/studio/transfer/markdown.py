@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -42,8 +43,10 @@ def _ours(pack: Pack, text: str, name: str) -> Found | None:
         article = articles.parse(text, name)
     except ArticleError:
         return None
-    exact = pack.read(name).removeprefix(b"\xef\xbb\xbf") == text.encode()
-    return Found(name, article.title, article.body, path=name, source=text) if exact else None
+    raw = pack.read(name)
+    if raw.removeprefix(BOM_UTF8) != text.encode():
+        return None
+    return Found(name, article.title, article.body, path=name, source=text, mark=raw.startswith(BOM_UTF8))
 
 
 def _found(text: str, name: str) -> Found:

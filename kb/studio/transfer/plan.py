@@ -56,6 +56,7 @@ class Row:
     base:    sha256 of the text it would be written over, '' for a new file
     twice:   id of the article that says the same
     notes:   what was left out of it
+    mark:    whether its file begins with a byte order mark
     """
 
     origin: str
@@ -69,6 +70,7 @@ class Row:
     error: KBError | None = None
     notes: tuple[KBError, ...] = ()
     papers: tuple[Paper, ...] = ()
+    mark: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ class _Import:
             body = self._body(one, path, notes, papers)
             source = self._over(old, one, body) if old else self._new(at, one, body, notes)
         made = parse(source, old.path if old else path)
-        more = {"notes": tuple(notes), "papers": tuple(papers.values())}
+        more = {"notes": tuple(notes), "papers": tuple(papers.values()), "mark": one.mark}
         row = Row(one.origin, "new", made.title, id, made.path, source, **more)  # type: ignore[arg-type]
         if old is not None and old.source == source:
             return replace(row, outcome="same")
