@@ -34,7 +34,7 @@ from kb.people import audit
 from kb.people.keys import SCOPES
 from kb.people.scope import GOVERNANCE, STATES
 from kb.people.users import SAMPLES, Role
-from kb.studio import review, revisions, transfer
+from kb.studio import bulk, review, revisions, transfer
 
 ROOT = Path(__file__).resolve().parent.parent
 UI = ROOT / "kb/doors/ui"
@@ -85,6 +85,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "diagnosis.*_word": ["their", "our"],
     "roundtable.as_*": ["md", "html", "csv"],
     "state.*": STATES,
+    "bulk.kind_*": bulk.KINDS,
     "words.glossary_*": LANGUAGES,
     "words.part_*": ("synonyms", "pins", "glossary"),
     "words.pins_*": ("over", "gone"),

@@ -135,6 +135,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.studio",
         "kb.doors.foresight",
         "kb.doors.tuning",
+        "kb.doors.bulk_edit",
         "kb.doors.mending",
         "kb.doors.transfer",
     ),
@@ -176,7 +177,13 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.margin",
         "kb.doors.ui.trust",
     ),
-    "editor parts": ("kb.doors.ui.importing", "kb.doors.ui.words", "kb.doors.ui.field", "kb.doors.ui.twins"),
+    "editor parts": (
+        "kb.doors.ui.importing",
+        "kb.doors.ui.words",
+        "kb.doors.ui.bulk",
+        "kb.doors.ui.field",
+        "kb.doors.ui.twins",
+    ),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "admin parts": ("kb.doors.ui.manage",),
     "ui pages": (

@@ -36,6 +36,7 @@ ACTS = (
     "password",
     "edit",
     "publish",
+    "bulk",  # one change over many articles, and taking it back
     "notice",
     "export",
     "erase",

@@ -16,6 +16,7 @@ from kb.content.articles import CATEGORIES, Article
 from kb.db import Connection
 from kb.doors import studio
 from kb.doors.ui import twins, workbench
+from kb.doors.ui.bulk import bulk_edits
 from kb.doors.ui.frame import hl, literal, me, moment, t, told
 from kb.doors.ui.importing import importing
 from kb.doors.ui.words import search_words
@@ -57,6 +58,8 @@ def page() -> None:
             "drafts": t("studio.drafts", count=len(mine)),
             "import": t("transfer.title"),
         }
+        if may(me(), Action.EDIT_ARTICLE):
+            views["bulk"] = t("bulk.title")
         if may(me(), Action.TUNE_SEARCH):
             views["words"] = t("words.title")
         view = _chosen("view", list(views), views)
@@ -68,6 +71,8 @@ def page() -> None:
             _flags(here, served, shelf, waiting)
         elif view == "import":
             importing(here)
+        elif view == "bulk":
+            bulk_edits(here, served, shelf)
         elif view == "words":
             search_words(here)
         else:

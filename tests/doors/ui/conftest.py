@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from kb.config import ROOT, Settings
 from kb.doors import wiring
-from kb.doors.ui import article, field, figures, frame, live, margin, twins, words, workbench
+from kb.doors.ui import article, bulk, field, figures, frame, live, margin, twins, words, workbench
 from kb.doors.ui.one_gap import mending, moving, surging
 from kb.people import users
 from kb.people.users import Role, User
@@ -50,7 +50,7 @@ def look(desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch) -> Look:
     monkeypatch.setattr(users, "everyone", lambda connection: [MAY, PAUL, SUE])
 
     def opened(page: str, by: User, hl: str = "en", **query: str) -> AppTest:
-        having = (frame, article, live, field, figures, margin, twins, workbench, words, mending, moving, surging)
+        having = (frame, article, live, field, figures, margin, twins, workbench, bulk, words, mending, moving, surging)
         for module in having:  # each has the name for itself
             monkeypatch.setattr(module, "me", lambda: by)
         app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
