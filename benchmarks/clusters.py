@@ -142,7 +142,7 @@ def _regrouped(joined: Stream, placed: Rows, bar: float) -> Stream:
     now = needs[-len(latest) :]
     after = regrouping.renumbered(now, _SEEN[key], np.zeros(len(now), bool))
     needs[-len(latest) :] = np.where(after > now.max(), after + needs.max() - now.max(), after)
-    again = Stream(placed.shape[1], bar=bar)
+    again = Stream(placed.shape[1], bar=bar, settled=np.unique(needs).tolist())
     for row, need in zip(placed, needs, strict=True):
         again.put(row, int(need))
     return again

@@ -60,6 +60,7 @@ class GapKeeper:
         self._space: tuple[str, Space | None] = "", None  # of which generation
         self._new: Counter[str] = Counter()  # tag → misses that joined since all were looked at together …
         self._known: Counter[str] = Counter()  # … and how many questions those were
+        self._settled: dict[str, frozenset[str]] = {}  # … in which gaps
 
     def look(self, database: Database, engine: Engine | None, encoder: Encoder | None, at: datetime) -> int:
         """Notice what missed since the last look and join it; how many misses joined a gap. Raises StoreError.
@@ -93,7 +94,8 @@ class GapKeeper:
                 if space is None:
                     return joined
                 rows = cache.passages(todo.questions, Asked(encoder))
-            decided = joining.decide(todo, dict(zip(todo.questions, rows, strict=True)), space)
+            known = dict(zip(todo.questions, rows, strict=True))
+            decided = joining.decide(todo, known, space, self._settled.get(tag, frozenset()))
             with database.write() as connection:
                 joining.keep(connection, OPERATOR, decided, at)
             joined += len(decided.gap)
@@ -111,7 +113,7 @@ class GapKeeper:
         found = regrouping.regroup(asked, dict(zip(said, rows, strict=True)), space)
         with database.write() as connection:
             regrouping.keep(connection, OPERATOR, found, at)
-        self._new[tag], self._known[tag] = 0, len(asked)
+        self._new[tag], self._known[tag], self._settled[tag] = 0, len(asked), found.gaps
 
     def _measured(self, engine: Engine, encoder: Encoder, cache: VectorCache) -> Space | None:
         """The space of the base's own questions, None where it has too few of them."""

@@ -151,3 +151,19 @@ def test_what_is_put_where_it_is_known_to_be_stays_there() -> None:
         joined.put(-one, number)
     assert joined.add(other) == 3
     assert [joined.top(n) for n in joined.labels.tolist()][-1] == 3
+
+
+def test_needs_that_were_told_apart_together_do_not_grow_together_one_by_one() -> None:
+    rows, truth = needs(2, [30, 30], noise=0.8)
+    placed = Space.of(rows).place(rows)
+
+    def merged(**options: object) -> int:
+        joined = Stream(DIM, bar=-0.9, **options)  # type: ignore[arg-type]
+        for row, need in zip(placed[:-1], truth[:-1], strict=True):
+            joined.put(row, int(need))
+        joined.add(placed[-1])
+        return len(set(joined.labels.tolist()))
+
+    assert merged() == 1
+    assert merged(settled=[0, 1]) == 2
+    assert merged(settled=[0]) == 1

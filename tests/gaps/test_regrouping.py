@@ -133,6 +133,7 @@ def test_a_new_need_opens_a_gap_with_its_first_question(floor: Floor) -> None:
     topics = gap_of_topic(floor.connection)
     assert len(set().union(*topics.values())) == 3
     assert len(found.opened) == 2
+    assert found.gaps == {id for ids in topics.values() for id in ids} == {"all", *found.opened}
     by_id = {one.id: one for one in gap.every(floor.connection, SUE)}
     for topic, (id,) in ((topic, tuple(ids)) for topic, ids in topics.items()):
         assert (by_id[id].question.split()[0], by_id[id].calls, by_id[id].state) == (topic, 6, "new")

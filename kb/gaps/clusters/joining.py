@@ -8,7 +8,7 @@ again on `COMES_BACK` calls is reopened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,8 +60,10 @@ class Decided:
     merged: tuple[tuple[str, str], ...]  # (newer, older)
 
 
-def decide(todo: Todo, vectors: Mapping[str, Rows], space: Space) -> Decided:
-    """vectors: question → (dim,) row of the encoder's questions;  space: of the base's own questions."""
+def decide(todo: Todo, vectors: Mapping[str, Rows], space: Space, settled: Collection[str] = ()) -> Decided:
+    """vectors: question → (dim,) row of the encoder's questions;  space: of the base's own questions
+    settled: gaps that were told apart when all were looked at together, which are not merged with each other now
+    """
     if not todo.new:
         return Decided({}, {}, ())
     ids: list[str] = []
@@ -72,7 +74,8 @@ def decide(todo: Todo, vectors: Mapping[str, Rows], space: Space) -> Decided:
             ids.append(gap)
     langs = [text.language(question) for question in todo.questions]
     placed = dict(zip(todo.questions, space.place(_rows(todo.questions, vectors), langs), strict=True))
-    joined = Stream(space.axes.shape[1], apart=_apart(todo, numbers))
+    known_apart = [n for gap, n in numbers.items() if todo.goes_by.get(gap, gap) in settled]
+    joined = Stream(space.axes.shape[1], apart=_apart(todo, numbers), settled=known_apart)
     for gap, question in todo.known:
         joined.put(placed[question], numbers[gap])
     needs = [joined.add(placed[one.question]) for one in todo.new]

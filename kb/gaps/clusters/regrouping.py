@@ -38,9 +38,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Regrouped:
-    """What changes gaps: (gap, question) → the gap it is in from now on; ids that are in no gap yet are new ones."""
+    """What changes gaps: (gap, question) → the gap it is in from now on. gaps: all there are then, some of them new."""
 
     moved: Mapping[tuple[str, str], str]
+    gaps: frozenset[str] = frozenset()
     opened: frozenset[str] = frozenset()
 
 
@@ -76,7 +77,7 @@ def renumbered(now: Labels, found: Labels, fixed: NDArray[np.bool_]) -> Labels:
 def regroup(questions: Sequence[Question], vectors: Mapping[str, Rows], space: Space) -> Regrouped:
     """Look at these questions together, older gaps first. vectors: question → (dim,) row of the encoder's questions."""
     if len(questions) < 2:
-        return Regrouped({})
+        return Regrouped({}, frozenset(one.gap for one in questions))
     said = [one.question for one in questions]
     placed = space.place(np.stack([vectors[one] for one in said]), [text.language(one) for one in said])
     ids = list(dict.fromkeys(one.gap for one in questions))
@@ -87,7 +88,7 @@ def regroup(questions: Sequence[Question], vectors: Mapping[str, Rows], space: S
     moved = {
         (one.gap, one.question): ids[n] for one, n in zip(questions, after.tolist(), strict=True) if ids[n] != one.gap
     }
-    return Regrouped(moved, frozenset(moved.values()) - numbers.keys())
+    return Regrouped(moved, frozenset(ids[n] for n in after.tolist()), frozenset(moved.values()) - numbers.keys())
 
 
 # --- reads and writes ----------------------------------------------------------------------------

@@ -20,9 +20,14 @@ class Stream:
     two needs whose mean likeness reaches the bar are one from then on, under the older one's number.
     """
 
-    def __init__(self, dim: int, *, bar: float = BAR, apart: Iterable[tuple[int, int]] = ()) -> None:
-        """dim: of the rows to come;  apart: pairs of needs, by number, that are never one."""
-        self._bar = bar
+    def __init__(
+        self, dim: int, *, bar: float = BAR, apart: Iterable[tuple[int, int]] = (), settled: Iterable[int] = ()
+    ) -> None:
+        """dim: of the rows to come;  apart: pairs of needs, by number, that are never one.
+
+        settled: needs that were told apart when all were looked at together, so that no two of them become one
+        """
+        self._bar, self._settled = bar, list(settled)
         self._placed, self._pulled, self._drawn = (_Growing(dim) for _ in range(3))
         self._sums, self._sizes = _Growing(dim), _Growing(1)
         self._need: list[int] = []  # of each row, as it joined
@@ -97,6 +102,8 @@ class Stream:
         while True:
             alike = self._alike(self._sums.rows[need] / self._sizes.rows[need])
             alike[[need, *(self.top(one) for one in self._apart.get(need, ()))]] = -1.0
+            if need in self._settled:
+                alike[self._settled] = -1.0
             other = int(np.argmax(alike))
             if alike[other] < self._bar:
                 return need
