@@ -1,7 +1,7 @@
 # make run    set everything up and open the app on the sample base
 # make test   set everything up and run all tests
 # make security   the long tests of safety, and what is known about the libraries
-# make faults 10,000 malformed files imported: one clear error each
+# make faults thousands of kills, 10,000 damaged indexes, 10,000 malformed files: nothing torn, nothing lost
 # make lint   style and types        make bench   the quick benchmarks        make clean   forget what can be rebuilt
 
 PYTHON ?= python3
@@ -36,6 +36,8 @@ $(TOOLS)/.ready:
 	touch $@
 
 faults: setup-dev
+	$(BIN)/python -m tests.faults --json benchmarks/results/faults.json
+	DRILLS=50 $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py
 	FAULTS=10000 $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
 
 lint: setup-dev

@@ -297,6 +297,20 @@ def verified(index: Path, name: str, sha256: str = "") -> Manifest:
     return manifest
 
 
+def reread(index: Path) -> None:
+    """Check every byte of the current generation anew, also what verified before. Raises GenerationError.
+
+    A disk that rots changes no file's time of change: only reading tells.
+    """
+    pointer = current(index)
+    if pointer is None:
+        return
+    for path in (index / "generations" / pointer[0]).rglob("*"):
+        with contextlib.suppress(OSError):
+            _verified.pop(_identity(path), None)
+    verified(index, *pointer)
+
+
 def open_named(index: Path, name: str, sha256: str = "") -> Opened:
     """One generation, verified. Raises GenerationError when any byte, count or the canary is not as it should be."""
     manifest = verified(index, name, sha256)

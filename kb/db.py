@@ -73,7 +73,11 @@ class Database:
         if self._sqlite:
             sa.event.listen(self._engine, "connect", _prepare)
             sa.event.listen(self._engine, "begin", _begin)
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self._engine.dispose()  # a connection that is left open would keep the next attempt from it
+            raise
 
     def _migrate(self) -> None:
         with self.write() as connection:

@@ -225,6 +225,22 @@ def test_a_database_left_in_wal_by_another_tool_is_taken_out_of_it(tmp_path: Pat
     database.close()
 
 
+def test_a_database_that_another_program_keeps_in_wal_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.db.BUSY_SECONDS", 0.1)
+    url = f"sqlite:///{tmp_path}/firstcall.sqlite"
+    Database(url).close()
+    other = sa.create_engine(url)
+    with other.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar() == "wal"
+        connection.exec_driver_sql("SELECT * FROM schema").all()
+        with pytest.raises(StoreError, match="database is locked"):
+            Database(url)
+    other.dispose()
+    Database(url).close()
+
+
 # --- migrations ----------------------------------------------------------------------------------
 
 

@@ -44,6 +44,7 @@ ACTS = (
     "key_use",
     "backup",
     "drill",  # a backup was restored to see that it can be
+    "repair",  # an index that was damaged is built anew
 )
 MAX_ABOUT = 200
 ANYWHERE = ""  # `verify` without a seal noted elsewhere

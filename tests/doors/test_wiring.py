@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from indexer import generation
 from kb.config import ROOT, Settings
 from kb.doors import wiring
 from kb.doors.wiring import upkeep
-from kb.errors import SettingError
+from kb.errors import GenerationError, SettingError
 from kb.people import audit
 from kb.people.users import OPERATOR
 from tests.fake_encoder import HashEncoder
@@ -29,7 +31,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wiring.Des
     shutil.copytree(ROOT / "articles" / "products", tmp_path / "articles" / "products")
     monkeypatch.setattr(upkeep, "load_encoder", lambda settings: HashEncoder())
     monkeypatch.setattr(upkeep.gc, "freeze", lambda: None)  # the test process goes on
-    one = wiring.Desk(Settings(articles=tmp_path / "articles", home=tmp_path / "home"))
+    url = f"sqlite:///{tmp_path}/firstcall.sqlite"
+    one = wiring.Desk(Settings(articles=tmp_path / "articles", home=tmp_path / "home", database_url=url))
     one.start()
     yield one
     one.stop()
@@ -43,6 +46,54 @@ def test_the_first_index_is_built_and_served(desk: wiring.Desk) -> None:
     assert within(20, lambda: len(ids(desk)) == 28)
     assert desk.encoder_state == "ready"
     assert desk.trouble is None
+
+
+def rot(desk: wiring.Desk, name: str) -> Path:
+    """Flip one bit of a file of the generation that serves, as a disk does: its time of change stays."""
+    served = desk.served
+    assert served is not None
+    path = next((desk.settings.index / "generations" / served.opened.manifest.generation).rglob(name))
+    raw, stat = bytearray(path.read_bytes()), path.stat()
+    raw[len(raw) // 2] ^= 4
+    path.write_bytes(raw)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    return path
+
+
+@pytest.mark.parametrize("name", ["asks.faiss", "articles.jsonl"])
+def test_an_index_that_rots_while_it_serves_is_found_and_built_anew(desk: wiring.Desk, name: str) -> None:
+    assert within(60, lambda: len(ids(desk)) == 28)
+    served = desk.served
+    assert served is not None
+    before = served.opened.manifest.generation
+    assert desk._upkeep is not None
+    desk._upkeep._check(datetime.now(UTC))
+    assert desk.repaired is None
+    rot(desk, name)
+    with suppress(GenerationError):  # nothing older is there: what is in memory goes on
+        desk._upkeep._check(datetime.now(UTC))
+    assert desk.repaired is not None
+    damage, _ = desk.repaired
+    assert str(damage.facts["file"]).endswith(name)
+    assert desk.ask("router", MAY).hits
+    assert within(60, lambda: desk.served is not None and desk.served.opened.manifest.generation > before)
+    assert within(60, lambda: desk.trouble is None)
+    assert len(ids(desk)) == 28
+    generation.reread(desk.settings.index)
+    with desk.database.read() as connection:
+        (entry,) = [one for one in audit.entries(connection, OPERATOR) if one.act == "repair"]
+    assert (entry.about, entry.by) == (before, OPERATOR.id)
+
+
+def test_a_generation_published_damaged_never_serves_and_is_built_anew(desk: wiring.Desk) -> None:
+    assert within(60, lambda: len(ids(desk)) == 28)
+    served = desk.served
+    assert served is not None
+    (desk.settings.index / "CURRENT").write_bytes(b"garbage")
+    assert within(60, lambda: desk.repaired is not None)
+    assert within(60, lambda: desk.served is not None and desk.served is not served and desk.trouble is None)
+    assert generation.current(desk.settings.index) is not None
+    assert len(ids(desk)) == 28
 
 
 def test_a_changed_folder_is_followed(desk: wiring.Desk) -> None:

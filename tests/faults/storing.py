@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +50,7 @@ IMPORTS = ("import.picture", "import.article", "save.aside", "save.moved", "writ
 BACKUPS = ("backup.copied", "backup.sealed", "restore.written", "restore.moved")
 LATEST = 0.12  # seconds after the first word at which a child is killed from outside
 LETTERS = str.maketrans("0123456789", "abcdefghij")
+WRITERS = 8
 PLACES = 4  # times that a point may come by before it strikes
 STORED = ROOT / "tests" / "upgrades"
 
@@ -196,6 +197,30 @@ def _apart(path: Path) -> list[str]:
     return [f"{name}: {sorted(found ^ whole)[:3]}" for name, found in ids.items() if found != whole] + (
         [trouble] if trouble else []
     )
+
+
+def writers(home: Path, rows: int, seed: int) -> Found:
+    """Eight programs write so many gaps each at once; nobody is told that the database is busy."""
+    path, found = home / "firstcall.sqlite", Found()
+    Database(f"sqlite:///{path}").close()
+
+    def work(first: int) -> Callable[[int, int], None]:
+        def written(_: int, say: int) -> None:
+            put = _product(f"sqlite:///{path}")
+            for number in range(first, first + rows):
+                put(number)
+                os.write(say, f"{name(number)}\n".encode())
+
+        return written
+
+    with ExitStack() as children:
+        pipes = [children.enter_context(child(work(one * 100_000 + seed % 1_000)))[1] for one in range(WRITERS)]
+        lines = [line for pipe in pipes for line in told(pipe).splitlines()]
+    said = {line for line in lines if line.isalpha()}
+    found.kills, found.acknowledged = WRITERS, len(said)
+    found.torn = [line for line in lines if line.startswith("error ")] + sound(path) + _apart(path)
+    found.lost = [str(one) for one in _lost(path, said)] + ["a row"] * (WRITERS * rows - len(said))
+    return found
 
 
 # --- migrations ----------------------------------------------------------------------------------
@@ -369,6 +394,7 @@ TRIALS: dict[str, Callable[..., Found]] = {
     "migrations": migrations,
     "imports": imports,
     "backups": backups,
+    "writers": writers,
 }
 
 

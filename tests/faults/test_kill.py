@@ -136,3 +136,8 @@ def test_a_backup_killed_in_every_step_leaves_all_of_it_or_nothing(tmp_path: Pat
     found = trial("storing", "backups", tmp_path, 8, seed())
     assert (found["lost"], found["torn"]) == ([], [])
     assert found["at"] == {**dict.fromkeys(storing.BACKUPS, 1), "outside": 4}
+
+
+def test_eight_programs_that_write_at_once_lose_nothing_and_are_never_told_to_wait(tmp_path: Path) -> None:
+    found = trial("storing", "writers", tmp_path, 10, seed())
+    assert (found["lost"], found["torn"], found["acknowledged"]) == ([], [], 80)

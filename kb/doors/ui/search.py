@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import streamlit as st
 
 from kb.doors import payload
 from kb.doors.ui.article import draw, show
 from kb.doors.ui.call import call_bar
 from kb.doors.ui.finder import finder
-from kb.doors.ui.frame import hl, me, t, told
+from kb.doors.ui.frame import hl, me, moment, t, told
 from kb.doors.ui.keys import bindings
 from kb.doors.ui.live import bar_data, begin
 from kb.doors.wiring import Desk, Served, desk
 from kb.errors import StoreError
 from kb.i18n import explain, sentences
 from kb.people import preferences
+from kb.people.users import Action, may
 
 
 def page() -> None:
@@ -39,6 +42,10 @@ def _desk(here: Desk, served: Served) -> None:
         finder(data=_finder_data(here, served, keys), on_open=_open)
         if here.trouble is not None:
             st.warning(t("shell.trouble", problem=explain(hl(), here.trouble)), icon=":material/warning:")
+        if here.repaired is not None and may(me(), Action.SEE_INSIGHTS):
+            damage, at = here.repaired
+            since = moment(at, served.site.zone, datetime.now(UTC))
+            st.info(t("shell.repaired", since=since, problem=explain(hl(), damage)), icon=":material/build:")
     with right, st.container(border=True, key="article-pane"):
         draw(here, served, article, keys)
 

@@ -70,6 +70,7 @@ class Desk:
     floor: FloorKeeper = field(default_factory=FloorKeeper)  # what stands beside an answer
     prover: Prover = field(default_factory=Prover)  # replays what gaps asked
     trouble: KBError | None = None  # what the last background step ran into
+    repaired: tuple[KBError, datetime] | None = None  # what was damaged last and built anew, since when
     _served: Served | None = None
     _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
     _upkeep: Upkeep | None = None

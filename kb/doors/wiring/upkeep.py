@@ -12,10 +12,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from indexer import generation
 from kb.care import retention
 from kb.care.chores import GapKeeper, deliver
 from kb.doors.wiring.parts import build, load_encoder, load_reranker
-from kb.errors import KBError, PublishError
+from kb.errors import GenerationError, KBError, PublishError
 from kb.people import audit, users
 from kb.studio import revisions
 
@@ -28,6 +29,7 @@ FOLLOW_SECONDS = 0.5
 REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
 GAPS_SECONDS = 60.0  # between two looks at what missed, and at who is to be told
 BUSY_SECONDS = 1.0  # between two tries, while another program publishes or after a failure
+CHECK_SECONDS = 600.0  # between two readings of every byte of the index
 LEARN_SECONDS = 15.0  # without a write of this process: another one may have written
 STAMPS = 200  # articles in one transaction: whoever records something waits for no more than these
 
@@ -44,6 +46,7 @@ class Upkeep:
         self._published = threading.Event()  # by this program, since changes were last stamped
         self._reduce_rest = REDUCE_SECONDS
         self._unopened: KBError | None = desk.trouble
+        self._damaged = ""  # the generation that is being replaced, or was
         self._noted = ""  # the generation that the audit log knows as the one that serves
         self._keeper = GapKeeper(desk.settings.home / "vectors.sqlite")
         self._threads: list[threading.Thread] = []
@@ -52,6 +55,7 @@ class Upkeep:
         """Begin all of it."""
         desk, rest = self._desk, self._stop.wait
         self._again("follow the generation", lambda: rest(FOLLOW_SECONDS), self._follow)
+        self._again("check the index", lambda: rest(CHECK_SECONDS), self._check)
         self._again("read the floor", desk.floor.wait, self._keep_floor)
         self._again("learn from calls", self._await_written, self._learn)
         self._again("keep the gaps", lambda: rest(GAPS_SECONDS), self._keep_gaps)
@@ -102,14 +106,38 @@ class Upkeep:
 
     # what serves
 
-    def _follow(self, _: datetime) -> None:
+    def _follow(self, at: datetime) -> None:
         desk = self._desk
         try:
-            desk.open()
+            served = desk.open()
             if desk.trouble is self._unopened:
                 desk.trouble = None  # what kept it from opening is over
         except KBError as error:
             desk.trouble = self._unopened = error
+            self._repair(error, at)
+            return
+        if served.opened.damaged:
+            self._repair(served.opened.damaged[0], at)
+
+    def _check(self, at: datetime) -> None:
+        """Read every byte anew: what was sound when it was opened may have rotted since."""
+        try:
+            generation.reread(self._desk.settings.index)
+        except GenerationError as error:
+            self._repair(error, at)
+            self._desk.opened_anew()  # the one before serves, or what is in memory goes on
+
+    def _repair(self, damage: KBError, at: datetime) -> None:
+        """Have an index built anew that is damaged, once, and write that down."""
+        name = str(damage.facts.get("generation"))
+        if damage.code != "generation_damaged" or name == self._damaged:
+            return
+        self._damaged = name
+        self._desk.trouble = damage
+        self._desk.repaired = damage, at
+        self._changed.set()
+        with self._desk.database.write() as connection:
+            audit.append(connection, users.OPERATOR.id, "repair", at, name, file=str(damage.facts["file"]))
 
     def _keep_up(self) -> None:
         """Load the encoder, then publish the articles as often as they change."""
@@ -155,6 +183,7 @@ class Upkeep:
             self._publish()
             desk.opened_anew()
             desk.trouble = None
+            self._damaged = ""
         except KBError as error:
             desk.trouble = error
             raise
