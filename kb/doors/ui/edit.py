@@ -152,7 +152,7 @@ def _beside(here: Desk, served: Served, work: Work, checked: Checked) -> None:
             with st.container(border=True, key="article-pane"):
                 draw(here, served, checked.article, bindings({}))
     with mend:
-        margin.to_mend(here, checked, against)
+        margin.to_mend(here, checked, against, looking=bool(mend.open))
     with finders:
         margin.finders(here, work, checked.article)
     with past:

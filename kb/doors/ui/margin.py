@@ -25,8 +25,9 @@ SPAN_DAYS = 30  # looked back for the calls that were told an article
 THERE_MOST = 120  # characters shown of the sentence that says otherwise
 
 
-def to_mend(here: Desk, checked: Checked, against: Sequence[Against]) -> None:
-    """What to mend, each with its line, one press away; and the articles that ask the same already."""
+def to_mend(here: Desk, checked: Checked, against: Sequence[Against], *, looking: bool) -> None:
+    """What to mend, each with its line, one press away; and the articles that ask the same already, which only who is
+    looking waits for."""
     if checked.error is not None:
         _finding("error", int(str(checked.error.facts.get("line", 1))), literal(explain(hl(), checked.error)))
     elif not checked.findings and not against:
@@ -36,7 +37,7 @@ def to_mend(here: Desk, checked: Checked, against: Sequence[Against]) -> None:
     for at, one in enumerate(checked.findings):
         words = (str(one.facts["word"]), str(one.facts["plain"])) if one.rule == "jargon" else None
         _finding(str(at), one.line, literal(t(f"lint.{one.rule}", **one.facts)), words)
-    if checked.article is not None:
+    if looking and checked.article is not None:
         for sentence in covered_by(here, checked.article):
             st.warning(sentence, icon=":material/content_copy:")
 
