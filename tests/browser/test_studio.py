@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import App, answered, focused, opened, sign_in, wait_for
+from kb.i18n import say
+from tests.browser.conftest import App, answered, articles_shown, focused, opened, sign_in, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -54,22 +55,40 @@ def written(app: App) -> Iterator[Path]:
     path.unlink(missing_ok=True)
 
 
+@pytest.fixture
+def twins(app: App) -> Iterator[tuple[Path, Path]]:
+    """An article and its twin, gone afterwards."""
+    number = next(NUMBERS)
+    words = {
+        "en": {"title": "Return a samovar", "question": "samovar back", "say": "Within 7 days of delivery."},
+        "zh": {"title": "茶炊怎么退", "question": "退茶炊", "say": "签收后七天内。"},
+    }
+    paths = tuple(app.articles / "products" / f"samovar-{number}-{lang}.md" for lang in words)
+    for path, twin, (lang, said) in zip(paths, reversed(paths), words.items(), strict=True):
+        facts = said | {"id": path.stem, "lang": {"zh": "zh-CN"}.get(lang, lang)}
+        text = ARTICLE.format(**facts, state="wip").replace("owner: editor", f"owner: editor\ntwin: {twin.stem}")
+        path.write_text(text, "utf-8")
+    yield paths[0], paths[1]
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
 def source(page: Page) -> str:
     return page.locator("#source").input_value()
 
 
-def kept(page: Page) -> None:
+def kept(page: Page, lang: str = "en") -> None:
     """Wait until the page has what was typed."""
-    page.locator("#status").get_by_text("Draft kept").wait_for(timeout=15_000)
+    page.locator("#status").get_by_text(say(lang, "editor.draft")).wait_for(timeout=30_000)
 
 
-def edit(context: BrowserContext, app: App, id: str) -> Page:
+def edit(context: BrowserContext, app: App, id: str, lang: str = "") -> Page:
     """The editor on an article, as soon as the app knows of it."""
     page = context.new_page()
     unknown = page.get_by_text(UNKNOWN)
 
     def there() -> bool:
-        page.goto(f"{app.url}/edit?id={id}")
+        page.goto(f"{app.url}/edit?id={id}" + (f"&hl={lang}" if lang else ""))
         page.locator("#source").or_(unknown).first.wait_for(timeout=60_000)
         return not unknown.is_visible()
 
@@ -151,22 +170,62 @@ def test_what_the_server_never_heard_is_kept_by_the_browser(editor: BrowserConte
     assert source(again) == written.read_text() + "Written on the train"
 
 
-def test_a_save_over_another_one_shows_both_and_merges(editor: BrowserContext, app: App, written: Path) -> None:
-    page = edit(editor, app, written.stem)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_save_over_another_ones_shows_both_and_merges(
+    editor: BrowserContext, chromium: Browser, app: App, written: Path, lang: str
+) -> None:
+    page = edit(editor, app, written.stem, lang)
     page.locator("#source").press("Control+End")
     page.keyboard.type("Rinse it twice.")
-    kept(page)
+    kept(page, lang)
     theirs = written.read_text().replace("Boil vinegar once.", "Boil lemon juice once.")
-    written.write_text(theirs)
-    saved(page, "Somebody saved first")
+    other = chromium.new_context(locale="en-US")
+    sign_in(other, app.url, "supervisor")
+    try:
+        second = edit(other, app, written.stem, lang)
+        second.locator("#source").fill(theirs)
+        second.locator("#source").focus()
+        saved(second, say(lang, "edit.saved"))
+    finally:
+        other.close()
+    assert written.read_text() == theirs
+    page.locator("#source").focus()
+    saved(page, say(lang, "edit.conflict"))
     assert written.read_text() == theirs
     for line in ("+Rinse it twice.", "-Boil vinegar once.", "+Boil lemon juice once."):
         expect(page.locator(".st-key-conflict").get_by_text(line)).to_be_visible()
-    page.get_by_role("button", name="Merge into my text").click()
+    page.get_by_role("button", name=say(lang, "edit.merge")).click()
     wait_for(lambda: "lemon juice" in source(page), 15, "both are in the text")
     page.locator("#source").focus()
-    saved(page, "Saved.")
+    saved(page, say(lang, "edit.saved"))
     assert written.read_text() == theirs + "Rinse it twice."
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_edit_on_disk_is_found_by_agents_kept_in_the_history_and_never_written_over(
+    editor: BrowserContext, context: BrowserContext, app: App, written: Path, lang: str
+) -> None:
+    page = edit(editor, app, written.stem, lang)
+    page.locator("#source").press("Control+End")
+    page.keyboard.type("Mine.")
+    kept(page, lang)
+    question = f"quince jelly in the samovar {written.stem}"
+    theirs = written.read_text().replace("flakes in the samovar", question).replace("state: wip", "state: validated")
+    written.write_text(theirs)
+    agent = opened(context, app.url)
+
+    def found() -> bool:
+        agent.locator("#q").fill("")
+        agent.locator("#q").fill(question)
+        answered(agent, question)
+        return written.stem in articles_shown(agent)
+
+    wait_for(found, 60, "agents find what was written on disk")
+    page.locator("#source").focus()
+    saved(page, say(lang, "edit.conflict"))
+    assert written.read_text() == theirs
+    page.get_by_role("tab", name=say(lang, "edit.history")).click()
+    page.get_by_text(f"disk · {say(lang, 'edit.cause_disk')}").first.wait_for(timeout=30_000)
 
 
 def test_a_second_person_is_told_at_once(editor: BrowserContext, chromium: Browser, app: App, written: Path) -> None:
@@ -189,17 +248,44 @@ def test_an_agent_reads_a_validated_article_here_and_writes_none(context: Browse
     assert not page.locator("#save").is_visible()
 
 
-def test_an_earlier_version_is_restored(editor: BrowserContext, app: App, written: Path) -> None:
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_earlier_version_is_restored(editor: BrowserContext, app: App, written: Path, lang: str) -> None:
     first = written.read_text()
-    page = edit(editor, app, written.stem)
+    page = edit(editor, app, written.stem, lang)
     page.locator("#source").fill(first.replace("Boil vinegar once.", "Boil it dry."))
     page.locator("#source").focus()
-    saved(page, "Saved.")
-    page.get_by_role("tab", name="History").click()
-    page.get_by_text("disk · changed on disk").last.click()
-    page.get_by_role("button", name="Restore this version").click()
-    page.get_by_text("That version is back.").wait_for(timeout=20_000)
-    assert (written.read_text(), source(page)) == (first, first)
+    saved(page, say(lang, "edit.saved"))
+    page.get_by_role("tab", name=say(lang, "edit.history")).click()
+    page.get_by_text(f"disk · {say(lang, 'edit.cause_disk')}").last.click()
+    page.get_by_role("button", name=say(lang, "edit.restore")).click()
+    page.get_by_text(say(lang, "edit.restored_version")).wait_for(timeout=30_000)
+    assert written.read_text() == first
+    wait_for(lambda: source(page) == first, 30, "the field shows it too")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_both_languages_are_written_side_by_side_and_saved_each_for_itself(
+    editor: BrowserContext, app: App, twins: tuple[Path, Path], lang: str
+) -> None:
+    en, zh = twins
+    page = edit(editor, app, en.stem, lang)
+    edit(editor, app, zh.stem, lang).close()  # the base has both
+    page.get_by_role("button", name=say(lang, "twin.beside")).click()
+    fields = page.locator("#source")
+    expect(fields).to_have_count(2, timeout=30_000)
+    before = zh.read_text("utf-8")
+    fields.nth(0).fill(en.read_text().replace("7 days", "9 days"))
+    fields.nth(0).focus()
+    saved(page, say(lang, "edit.saved"))
+    assert (en.read_text().count("9 days"), zh.read_text("utf-8")) == (1, before)
+    late = say(lang, "twin.behind_today", early=say(lang, "studio.lang_en"), late=say(lang, "studio.lang_zh"))
+    expect(page.get_by_text(late)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("“9 days”").first).to_be_visible()  # and the other one says seven
+    fields.nth(1).fill(before.replace("七天", "九天"))
+    fields.nth(1).focus()
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text(say(lang, "twin.in_step"))).to_be_visible(timeout=30_000)
+    assert "九天" in zh.read_text("utf-8")
 
 
 def test_a_finding_leads_to_its_line(editor: BrowserContext, app: App, written: Path) -> None:
