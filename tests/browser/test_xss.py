@@ -114,7 +114,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Iterator[
         (folder / f"troubleshooting/hostile-{number}-en.md").write_text(text, "utf-8")
     here, process = start(folder, home)
     try:
-        wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
+        wait_for(lambda: health(here.url) == "ready", 600 if LONG else 120, "the encoder is warm")
         wait_for(lambda: (home / "index" / "CURRENT").exists(), 1200 if LONG else 240, "the index is built")
         yield here
     finally:

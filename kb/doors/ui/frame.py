@@ -18,7 +18,7 @@ from kb.doors.wiring import desk
 from kb.errors import KBError, StoreError
 from kb.i18n import LANGUAGES, explain, nearest_language, say
 from kb.people.sessions import Session
-from kb.people.users import User
+from kb.people.users import Action, User, may
 from kb.studio.media import media_of
 
 SEARCH_PAGE = Path(__file__).parent / "search.py"
@@ -38,6 +38,8 @@ CORNER = """
 .leave button:hover { border-color: currentColor; }
 .demo { position: fixed; bottom: 0; left: 0; z-index: 999970; margin: 0; padding: .1rem .8rem; font-size: .8rem;
   border-radius: 0 8px 0 0; background: color-mix(in srgb, orange 30%, Canvas); color: CanvasText; }
+[data-testid="stTopNavLink"] { padding-inline: .35rem; }
+@media (max-width: 1560px) { .leave.beside-all span { max-width: 4.5rem; } }
 @media (max-width: 760px) { .leave span { display: none; } }
 """
 NAMES = {"zh": "中文", "en": "English"}
@@ -102,9 +104,10 @@ def corner(visit: Session, hl: str) -> None:
     """Top right, on every page: who is signed in, the way out, 中文 | English."""
     st.html(f"<style>{CORNER}{LEGIBLE}</style>")
     name, leave = escape(visit.user.name), escape(t("people.sign_out"))
+    beside = " beside-all" if may(visit.user, Action.MANAGE_USERS) else ""  # the row of every page leaves little room
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="corner"):
         st.html(
-            f'<form class="leave" method="post" action="/sign-out?hl={hl}">'
+            f'<form class="leave{beside}" method="post" action="/sign-out?hl={hl}">'
             f'<span title="{escape(visit.user.id)}">{name}</span><button>{leave}</button></form>',
             width="content",
         )

@@ -26,7 +26,8 @@ def tell() -> None:
 
 def _once(sentence: str, secret: str) -> None:
     st.markdown(literal(sentence))
-    st.code(secret, language=None, height=HEIGHT if secret.count("\n") >= LINES_MOST else "content")
+    height = HEIGHT if secret.count("\n") >= LINES_MOST else "content"
+    st.code(secret, language=None, wrap_lines=True, height=height)
     st.caption(t("manage.once_about"))
     if st.button(t("manage.kept"), type="primary", key="manage-kept"):
         st.rerun()
