@@ -88,8 +88,11 @@ def watched(context: BrowserContext, url: str) -> Watched:
 STRINGS: Sequence[str] = hostile()[::EVERY]
 
 
+REMOTE = "![x](http://evil.example/p.png)"  # as a title, an owner, a label: Streamlit draws pictures in all of them
+
+
 def pieces() -> list[Sequence[str]]:
-    return [STRINGS[start : start + A_PAGE] for start in range(0, len(STRINGS), A_PAGE)]
+    return [[REMOTE], *(STRINGS[start : start + A_PAGE] for start in range(0, len(STRINGS), A_PAGE))]
 
 
 @pytest.fixture(scope="module")

@@ -282,6 +282,8 @@ def test_in_a_frame_of_another_site_the_cookies_are_for_that_frame_alone(tmp_pat
     with gated.client(desk, STREAMLIT, sample="", base="https://kb.example.com") as one:
         page = one.get("/sign-in").headers["content-security-policy"]
         assert page.endswith(f"; frame-ancestors 'self' {crm}")
+        framed = one.get("/sign-in", headers={"sec-fetch-dest": "iframe", "sec-fetch-site": "cross-site"})
+        assert 'role="alert"' not in framed.text  # it works there
         answer = one.post("/sign-in", data={"name": "wang.min", "password": PASSWORD})
         gone = one.post("/sign-out").headers["set-cookie"]
         for cookie in (*answer.headers.get_list("set-cookie"), gone):

@@ -271,6 +271,15 @@ def test_the_page_runs_no_script_and_loads_nothing(client: TestClient) -> None:
     assert re.findall(r"<(?:script|link|img|iframe)\b|\bsrc=|url\(", answer.text) == []
 
 
+@pytest.mark.parametrize(
+    ("dest", "site", "said"),
+    [("iframe", "cross-site", True), ("iframe", "same-site", False), ("document", "cross-site", False)],
+)
+def test_in_a_frame_that_keeps_no_cookie_the_page_says_so(client: TestClient, dest: str, site: str, said: bool) -> None:
+    sent = {"sec-fetch-dest": dest, "sec-fetch-site": site, "accept-language": "en"}
+    assert problem(client.get("/sign-in", headers=sent).text).startswith("This page is in a frame") is said
+
+
 def test_the_cursor_waits_where_it_is_needed(client: TestClient) -> None:
     def focused(page: str) -> list[str]:
         return re.findall(r'<input name="(\w+)"[^>]* autofocus>', page)

@@ -15,7 +15,7 @@ from kb.doors.sign_in.answers import GONE, answer, entered, is_local, refused, s
 from kb.doors.sign_in.form import form_of, given, onward
 from kb.doors.wiring import Desk
 from kb.errors import KBError
-from kb.i18n import LANGUAGES
+from kb.i18n import LANGUAGES, say
 from kb.people import accounts, sessions
 
 STATUS = {"sign_in_wrong": 401, "sign_in_tries": 429, "demo_over": 403, "password_must_change": 403}
@@ -27,7 +27,15 @@ async def show(desk: Desk, request: Request) -> Response:
     form = form_of(request, request.query_params)
     if visit.session is not None and not form.changing:
         return RedirectResponse(onward(form), 303)
+    if _is_in_vain(desk, request):
+        form = replace(form, problem=say(form.language, "sign_in.framed"))
     return await answer(desk, request, form)
+
+
+def _is_in_vain(desk: Desk, request: Request) -> bool:
+    """Whether the page is in a frame of another site, and browsers would keep no cookie of ours there."""
+    framed = request.headers.get("sec-fetch-dest") == "iframe" and request.headers.get("sec-fetch-site") == "cross-site"
+    return framed and desk.settings.samesite == "lax"
 
 
 async def sign_in(desk: Desk, request: Request) -> Response:

@@ -99,7 +99,9 @@ def _prose(served: Served, article: Article) -> None:
             st.markdown(_explained(served, article, f"## {heading}\n\n{text}" if heading else text), anchors=False)
         return
     for at, (heading, text) in enumerate(sections):
-        with st.expander(heading or article.title, expanded=heading == wanted, key=f"part-{article.id}-{at}-{wanted}"):
+        with st.expander(
+            literal(heading or article.title), expanded=heading == wanted, key=f"part-{article.id}-{at}-{wanted}"
+        ):
             st.markdown(_explained(served, article, text), anchors=False)
 
 
@@ -197,7 +199,7 @@ def _walks(here: Desk, article: Article, keys: dict[str, list[str]]) -> None:
 
 def _footer(article: Article) -> None:
     """Who answers for it, and until when."""
-    facts = [t("article.owner", owner=article.owner)] if article.owner else []
+    facts = [t("article.owner", owner=literal(article.owner))] if article.owner else []
     if article.review_by:
         facts.append(t("article.review_by", day=article.review_by.isoformat()))
     if article.audience == "external":
@@ -211,7 +213,7 @@ def _heading(here: Desk, served: Served, article: Article) -> None:
         st.badge(t(category) if category in sentences(hl()) else article.category or "–", color="blue")
         st.badge(t(f"state.{article.state}"), color="green" if article.state == "validated" else "orange")
         for name in payload.product_names(served.catalogue, article.products, hl()):
-            st.badge(name, color="gray")
+            st.badge(literal(name), color="gray")
         if article.audience == "internal":
             st.badge(t("article.internal"), color="orange")
         if article.valid_until:
@@ -220,7 +222,7 @@ def _heading(here: Desk, served: Served, article: Article) -> None:
             other = "中文" if article.lang == "en" else "English"
             look = ":material/translate:"
             st.button(other, icon=look, type="tertiary", key="twin", on_click=show, args=(article.twin,))
-    st.header(article.title, anchor=False)
+    st.header(literal(article.title), anchor=False)
 
 
 def show(id: str) -> None:
@@ -265,4 +267,4 @@ def _links(here: Desk, article: Article) -> None:
     if links:
         with st.container(horizontal=True, gap="small"):
             for text, id in links:
-                st.button(text, icon=":material/arrow_forward:", on_click=show, args=(id,), key=f"link-{id}")
+                st.button(literal(text), icon=":material/arrow_forward:", on_click=show, args=(id,), key=f"link-{id}")

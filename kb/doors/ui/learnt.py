@@ -70,7 +70,8 @@ def _lesson(here: Desk, served: Served, by: User, one: Learnt) -> None:
     """One question: what it is, how it stands, what it does, what can be done with it."""
     now, zone = datetime.now(UTC), served.site.zone
     st.markdown(f"**{literal(one.question)}**")
-    st.button(here.title(one.article, by), key=f"open-{one.key}", type="tertiary", on_click=_open, args=(one.article,))
+    title = literal(here.title(one.article, by))
+    st.button(title, key=f"open-{one.key}", type="tertiary", on_click=_open, args=(one.article,))
     facts = [t(f"learnt.state_{one.state}"), t("learnt.agents", count=one.agents)]
     if one.loss:
         facts.append(t("learnt.against", gain=f"{one.gain:.1f}", loss=f"{one.loss:.1f}"))

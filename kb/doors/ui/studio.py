@@ -197,7 +197,7 @@ def _line(article: Article) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.badge(t(f"state.{article.state}"), color="green" if article.state == "validated" else "orange")
         st.markdown(f"**{literal(article.title)}**", width="stretch")
-        st.caption(f"{article.id} · {article.owner or '–'}")
+        st.caption(literal(f"{article.id} · {article.owner or '–'}"))
 
 
 def _all(served: Served, shelf: Sequence[Article], stamps: dict[str, tuple[datetime, str]]) -> None:

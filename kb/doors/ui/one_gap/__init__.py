@@ -65,7 +65,7 @@ def _facts(served: Served, one: Gap, names: dict[str, str], now: datetime) -> No
             st.badge(t("gaps.overdue"), color="red", icon=":material/schedule:")
         product = served.catalogue.get(one.product)
         if one.product:
-            st.badge(product.name(hl()) if product else one.product, color="gray")
+            st.badge(literal(product.name(hl()) if product else one.product), color="gray")
         if one.owner:
             st.badge(t("gaps.owner", owner=literal(names.get(one.owner, one.owner))), color="gray")
         if one.due_at:
