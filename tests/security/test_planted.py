@@ -6,8 +6,10 @@ for the person who may, so that a door that shows nothing at all does not pass.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +19,16 @@ import pytest
 
 from kb.calls import bulletins, practice
 from kb.calls.bulletins import Notice
+from kb.content.articles import parse
+from kb.doors import foresight, mending, studio, transfer
 from kb.doors.wiring import Desk
+from kb.errors import KBError
 from kb.gaps import gap
+from kb.gaps.gap import Report
 from kb.people.users import Role, User
+from kb.studio import revisions
 from tests.on_call import client, desk_of, write_articles
-from tests.small_base import SmallBase
+from tests.small_base import SmallBase, markdown
 
 MARK = "Qxmarked"  # in the title, say-line, body, owner and a question of each planted article
 NOW = datetime.now(UTC)
@@ -185,3 +192,61 @@ def test_nothing_of_it_is_logged(desk: Desk, caplog: pytest.LogCaptureFixture) -
         everything_told(desk, AGENT)
         everything_told(desk, BOARD)
     assert MARK.lower() not in caplog.text.lower()
+
+
+# --- the studio's doors --------------------------------------------------------------------------
+
+WALLED = sorted(id for id, front in PLANTED.items() if front.get("teams") == ["board"])
+
+
+def studio_tells(desk: Desk, planted: SmallBase, by: User) -> dict[str, str]:
+    """What each door of the studio tells this person, asked for everything that is planted."""
+    engine = desk.served.opened.engine  # type: ignore[union-attr]
+    text = markdown(
+        "draft-en", "Company sold", questions=list(ASKED), lang="en", body="The company is sold.", state="wip"
+    )
+    draft = parse(text, "troubleshooting/draft-en.md")
+    with desk.database.write() as connection:
+        for id in WALLED:
+            revisions.record(connection, engine.article(id), NOW, "boss", "studio")
+        asked = Report("r-1", "g-1", "c-1", AGENT.id, NOW, ASKED[0])
+        gap.record(connection, AGENT, asked)
+    with zipfile.ZipFile(io.BytesIO(transfer.export(desk, by))) as pack:
+        exported = "".join(pack.read(name).decode("utf-8", "replace") + name for name in pack.namelist())
+    told = {
+        "shelf": str(studio.shelf(desk, by)),
+        "export": exported,
+        "already covered": str(foresight.already(desk, by, draft, NOW)),
+        "asked before and after": str(foresight.foresee(desk, by, draft, ASKED, NOW)),
+        "contradicted": str(foresight.contradicted(desk, by, draft, NOW)),
+        "titles": str(mending.titles(desk, by, WALLED)),
+        "diagnosis": str(mending.diagnose(desk, by, "g-1", NOW)),
+    }
+    for id in WALLED:
+        for name, door in (("article", studio.article_of), ("history", _history)):
+            try:
+                told[f"{name} {id}"] = str(door(desk, by, id))
+            except KBError as error:
+                told[f"{name} {id}"] = str(error)
+    return told
+
+
+def _history(desk: Desk, by: User, id: str) -> list[str]:
+    with desk.database.read() as connection:
+        found = revisions.history(connection, by, id)
+        return [revisions.of(connection, one).title for one in found]
+
+
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.ADMIN])
+def test_the_studio_tells_another_team_nothing_of_a_walled_article(desk: Desk, planted: SmallBase, role: Role) -> None:
+    told = studio_tells(desk, planted, User("one", "One", role, frozenset({"payments"})))
+    titles = [f"{MARK} {id}".lower() for id in WALLED]
+    assert {door for door, text in told.items() if any(title in text.lower() for title in titles)} == set()
+
+
+def test_the_studio_tells_the_board_all_of_it_through_the_same_doors(desk: Desk, planted: SmallBase) -> None:
+    told = studio_tells(desk, planted, BOARD)
+    assert {door for door, text in told.items() if f"{MARK} team-en".lower() in text.lower()} >= {
+        *("shelf", "export", "titles", "article team-en", "history team-en"),
+    }
+    assert "team-en" in told["already covered"]
