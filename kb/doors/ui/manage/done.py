@@ -26,8 +26,8 @@ def tell() -> None:
 
 def _once(sentence: str, secret: str) -> None:
     st.markdown(literal(sentence))
-    height = HEIGHT if secret.count("\n") >= LINES_MOST else "content"
-    st.code(secret, language=None, wrap_lines=True, height=height)
+    long = secret.count("\n") >= LINES_MOST
+    st.code(secret, language=None, wrap_lines=True, height=HEIGHT if long else "content")
     st.caption(t("manage.once_about"))
     if st.button(t("manage.kept"), type="primary", key="manage-kept"):
         st.rerun()
