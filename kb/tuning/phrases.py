@@ -36,21 +36,23 @@ def _run(match: re.Match[str]) -> str:
 
 
 class Phrases:
-    """Some phrases, to be found in questions. Made once, asked with every key: it looks only at those that begin as
-    the question does at that place."""
+    """Some phrases, to be found in questions. Made once, asked with every key: at each place it looks up only as many
+    lengths as phrases that begin like this have."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
         """`phrases` are as `phrase` gives them."""
-        self._beginning: dict[str, list[str]] = {}
-        for one in sorted(set(phrases) - {""}, key=lambda one: (-len(one), one)):
-            self._beginning.setdefault(one[:2], []).append(one)
+        self._phrases = frozenset(phrases) - {""}
+        lengths: dict[str, set[int]] = {}
+        for one in self._phrases:
+            lengths.setdefault(one[:2], set()).add(len(one))
+        self._lengths = {begin: sorted(some, reverse=True) for begin, some in lengths.items()}
 
     def found(self, said: str) -> Iterator[str]:
         """The phrases in a `spoken` text from left to right, of those that begin at one place the longest."""
         at = 0
         while at < len(said):
-            begins = (*self._beginning.get(said[at : at + 2], ()), *self._beginning.get(said[at], ()))
-            one = next((one for one in begins if said.startswith(one, at)), "")
+            lengths = (*self._lengths.get(said[at : at + 2], ()), *self._lengths.get(said[at], ()))
+            one = next((one for n in lengths if (one := said[at : at + n]) in self._phrases), "")
             if one:
                 yield one
             at += max(len(one.rstrip(" ")), 1)  # the space after a word is also the one before the next

@@ -155,7 +155,9 @@ def as_lines(groups: Sequence[Group]) -> str:
 def load(folder: Path) -> Synonyms:
     """The synonyms of an articles folder, none where there is no file. Raises ArticleError when it is broken."""
     path = folder / FILE
-    return read(path.read_bytes()) if path.exists() else NONE
+    found = read(path.read_bytes()) if path.exists() else NONE
+    _ = found._ways  # a moment with thousands of words, which the first question need not wait for
+    return found
 
 
 def read(source: bytes) -> Synonyms:

@@ -156,3 +156,4 @@ def _undo(here: Desk, edit: Edit) -> None:
         said = [t("bulk.undone", count=len(done.restored))]
         said += [t("bulk.left", ids=", ".join(done.left))] if done.left else []
         st.session_state["bulk-done"] = " ".join(said)
+        st.session_state.pop("bulk-rows", None)  # it was looked at before this

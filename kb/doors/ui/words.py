@@ -136,10 +136,18 @@ def _new_pin(here: Desk) -> None:
     """A line made from choices, for those who know no ids."""
     titles = {one.id: one.title for one in studio.shelf(here, me()) if one.state in ANSWERING_STATES}
     with st.form("pin", border=True):
-        st.text_input(t("words.pin_question"), help=t("words.pin_help"), key="pin-question")
-        st.selectbox(t("words.pin_article"), list(titles), None, format_func=titles.__getitem__, key="pin-article")
-        until = here.site.today(datetime.now(UTC)) + PINNED_FOR
-        st.date_input(t("words.pin_until"), until, key="pin-until")
+        with st.container(horizontal=True):
+            st.text_input(t("words.pin_question"), help=t("words.pin_help"), key="pin-question")
+            st.selectbox(
+                t("words.pin_article"),
+                list(titles),
+                None,
+                format_func=titles.__getitem__,
+                placeholder=t("words.pin_choose"),
+                key="pin-article",
+            )
+            until = here.site.today(datetime.now(UTC)) + PINNED_FOR
+            st.date_input(t("words.pin_until"), until, key="pin-until")
         st.form_submit_button(t("words.pin_add"), on_click=_take_pin)
 
 
