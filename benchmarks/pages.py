@@ -35,7 +35,7 @@ from kb.config import ROOT, Settings, settings
 from kb.doors import wiring
 from kb.doors.ui import article, figures, frame, live
 from kb.doors.ui.one_gap import mending, moving, surging
-from kb.gaps import misses
+from kb.gaps import misses, roundtable
 from kb.gaps.analytics import asked
 from kb.gaps.moves import MOVES
 from kb.people.users import OPERATOR, Role, User
@@ -48,6 +48,7 @@ PAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "gaps": ("gaps", {}),
     "gaps, closed": ("gaps", {"show": "closed"}),
     "one gap": ("gaps", {"gap": DEAREST}),
+    "round table": ("roundtable", {}),
     "insights, searches": ("insights", {}),
     "insights, their list": ("insights", {"list": "searches"}),
     "insights, speed": ("insights", {"part": "speed"}),
@@ -77,6 +78,8 @@ def fill(desk: wiring.Desk, journal: int, gaps: int, at: datetime) -> dict[str, 
         pass
     with desk.database.write() as connection:
         _gaps(connection, gaps, at)
+        for title, day in (("last", 8), ("now", 1)):
+            _round_table(connection, title, gaps, at - timedelta(days=day))
         counted = {name: _count(connection, table) for name, table in COUNTED.items()}
     if counted["events"] < journal or counted["gaps"] < gaps:
         raise RuntimeError(f"too few rows were made: {counted}")
@@ -144,6 +147,14 @@ def _gaps(connection: sa.Connection, count: int, at: datetime) -> None:
     joined = chance.choices(ids, weights, k=len(found))
     move = sa.update(tables.miss).where(tables.miss.c.id == sa.bindparam("miss")).values(gap=sa.bindparam("to"))
     connection.execute(move, [{"miss": row.id, "to": id} for row, id in zip(found, joined, strict=True)])
+
+
+def _round_table(connection: sa.Connection, title: str, gaps: int, at: datetime) -> None:
+    """A full agenda of the dearest gaps, each of them decided."""
+    ids = [f"g{n:04}" for n in range(min(gaps, roundtable.MOST))]
+    made = roundtable.call_together(connection, BY, title, ids, {}, at)
+    for id in ids:
+        roundtable.decide(connection, BY, made.id, id, "Somebody writes it.", at)
 
 
 def drawn(page: str, params: Mapping[str, str], runs: int) -> list[float]:

@@ -106,15 +106,18 @@ def prices(
     product: str = "",
     states: Sequence[str] = OPEN,
     tag: str = "",
+    gaps: Sequence[Gap] | None = None,
 ) -> tuple[Price, ...]:
     """What each gap in one of these states cost in [since, until), the dearest first.
 
     team, product: only calls that somebody of this team held, only gaps of this product; '' = all
+    gaps: those in these states, where they are known already
     """
     require(by, Action.READ_GAPS)
     spent = _spent(_met(since - (until - since), until, tag, team), since)
     rows = {row.gap: row for row in connection.execute(spent)}
-    found = (one for one in every(connection, by, states, tag) if one.id in rows and product in ("", one.product))
+    known = every(connection, by, states, tag) if gaps is None else gaps
+    found = (one for one in known if one.id in rows and product in ("", one.product))
     priced = (Price(one, *rows[one.id][1:]) for one in found)
     return tuple(sorted(priced, key=lambda one: (-one.seconds, -one.calls, one.gap.at, one.gap.id)))
 

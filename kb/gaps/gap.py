@@ -6,7 +6,7 @@ What they know besides (the customer's words, what they answered, a suggestion, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -166,8 +166,20 @@ def every(connection: sa.Connection, by: User, states: Sequence[str] = STATES, t
 
 def find(connection: sa.Connection, id: str) -> Gap | None:
     """The gap of this id, or the one it was merged into; None where there is none or nobody met it."""
-    own = parts(connection, id)
-    return next(iter(_gaps(connection, tables.gap.c.id.in_(own), _members(own))), None)
+    return several(connection, [id]).get(id)
+
+
+def several(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Gap]:
+    """Id → the gap of this id, or the one it was merged into; without those that are none or that nobody met."""
+    one = tables.gap.c
+    roots = {row.id: row.root for row in connection.execute(_roots(one.id.in_(set(ids))))}
+    own = [row.id for row in connection.execute(_roots(goes_by.in_(set(roots.values()))))]
+    found = {gap.id: gap for gap in _gaps(connection, one.id.in_(set(roots.values())), _members(own))} if own else {}
+    return {id: found[root] for id, root in roots.items() if root in found}
+
+
+def _roots(wanted: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(tables.gap.c.id, goes_by.label("root")).where(wanted)
 
 
 def root(connection: sa.Connection, id: str) -> str:

@@ -7,7 +7,7 @@ a replay is journalled: it is no search of anybody's (settled.md, 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -144,9 +144,14 @@ def settle(connection: sa.Connection, by: User, made: Proof, at: datetime) -> st
 
 def last(connection: sa.Connection, by: User, gap: str) -> Proof | None:
     """The last proof of a gap, None where it was never replayed."""
+    return lasts(connection, by, [gap]).get(gap)
+
+
+def lasts(connection: sa.Connection, by: User, gaps: Iterable[str]) -> dict[str, Proof]:
+    """Gap → its last proof, without those that were never replayed."""
     require(by, Action.READ_GAPS)
-    row = connection.execute(sa.select(tables.replay).where(tables.replay.c.gap == gap)).one_or_none()
-    return None if row is None else _proof(row)
+    rows = connection.execute(sa.select(tables.replay).where(tables.replay.c.gap.in_(set(gaps))))
+    return {row.gap: _proof(row) for row in rows}
 
 
 def _keep(connection: sa.Connection, made: Proof) -> None:

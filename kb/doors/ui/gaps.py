@@ -66,8 +66,8 @@ def page() -> None:
 
 def _read(here: Desk, by: User, view: View) -> Board:
     with here.database.read() as connection:
-        found = cost.prices(connection, by, view.since, view.until, team=view.team, product=view.product, tag=view.tag)
-        gaps = gap.every(connection, by, OPEN, view.tag)
+        gaps, narrowed = gap.every(connection, by, OPEN, view.tag), {"team": view.team, "product": view.product}
+        found = cost.prices(connection, by, view.since, view.until, **narrowed, tag=view.tag, gaps=gaps)
         names = {person.id: person.name for person in users.everyone(connection)}
     return Board(tuple(one for one in gaps if view.product in ("", one.product)), found, names)
 

@@ -17,7 +17,7 @@ from kb.errors import NotFoundError, RequestError
 from kb.gaps import cost, gap, misses, replay
 from kb.gaps.cost import Price
 from kb.gaps.diagnosis import Diagnosis
-from kb.gaps.gap import STATES, Gap
+from kb.gaps.gap import STATES, Gap, goes_by
 from kb.masking import mask
 from kb.people.users import Action, User, require
 
@@ -184,15 +184,24 @@ def agenda(connection: sa.Connection, by: User, id: str, tag: str = "") -> Agend
 def outcomes(connection: sa.Connection, by: User, table: RoundTable) -> tuple[Outcome, ...]:
     """What came of each item of a round table, in its order."""
     require(by, Action.READ_GAPS)
+    ids = [item.gap for item in table.items]
+    now, proofs, missed = gap.several(connection, ids), replay.lasts(connection, by, ids), _missed(connection, table)
     found = []
     for item in table.items:
-        now, last = gap.find(connection, item.gap), replay.last(connection, by, item.gap)
-        met = misses.of_gap(connection, by, gap.parts(connection, item.gap))
-        calls = len({miss.call for miss in met if miss.at > table.at})
-        state, article = (now.state, now.article) if now else (item.state, "")
-        green = last.is_green if last and last.article == article else None
-        found.append(Outcome(item, state, article, calls, green))
+        one, proof = now.get(item.gap), proofs.get(item.gap)
+        state, article = (one.state, one.article) if one else (item.state, "")
+        green = proof.is_green if proof and proof.article == article else None
+        found.append(Outcome(item, state, article, missed.get(one.id if one else item.gap, 0), green))
     return tuple(found)
+
+
+def _missed(connection: sa.Connection, table: RoundTable) -> dict[str, int]:
+    """Gap, by the id it goes by now → how many calls missed it since."""
+    miss, one = tables.miss.c, tables.gap.c
+    roots = sa.select(goes_by).where(one.id.in_([item.gap for item in table.items]))
+    calls = sa.select(goes_by.label("gap"), sa.func.count(sa.distinct(miss.call)).label("calls"))
+    met = calls.join(tables.gap, one.id == miss.gap).where(miss.at > table.at, goes_by.in_(roots)).group_by(goes_by)
+    return {row.gap: row.calls for row in connection.execute(met)}
 
 
 def _of_row(row: sa.Row[Any]) -> Item:

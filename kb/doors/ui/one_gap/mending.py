@@ -23,6 +23,7 @@ from kb.tuning.synonyms import LENGTH_MOST
 
 EDIT_PAGE = Path(__file__).parent.parent / "edit.py"
 LANGS = ("zh", "en")
+LINES_SHOWN = 6  # questions, each with its reason
 
 
 def why_and_remedy(here: Desk, by: User, one: Gap, now: datetime) -> None:
@@ -36,8 +37,13 @@ def why_and_remedy(here: Desk, by: User, one: Gap, now: datetime) -> None:
         st.markdown(t("diagnosis.veiled") if found.veiled else t(f"diagnosis.{found.reason}"))
         if found.article:
             st.markdown(f"[{literal(found.article.title)}](/edit?id={found.article.id}&hl={hl()})")
-        for finding in found.findings:
-            st.caption(_line(finding))
+        lines = list(dict.fromkeys(map(_line, found.findings)))  # one wording may have several sorts of askers
+        for line in lines[:LINES_SHOWN]:
+            st.caption(line)
+        if len(lines) > LINES_SHOWN:
+            with st.expander(t("diagnosis.more", count=len(lines) - LINES_SHOWN)):
+                for line in lines[LINES_SHOWN:]:
+                    st.caption(line)
         synonyms = t("diagnosis.synonyms", count=found.synonyms) if found.synonyms else t("diagnosis.no_synonyms")
         st.caption(synonyms)
         if found.remedy == "share" and found.article:
