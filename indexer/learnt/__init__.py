@@ -18,7 +18,7 @@ from indexer.engine import Engine, Learnt, Lesson, Taught, read_learnt, write_le
 from indexer.engine.learnt import FOLDER
 from indexer.generation import Manifest
 from kb import text
-from kb.finding.learning.evidence import MOST_ASKED, Held, Weights, folds, scaled, weigh
+from kb.finding.learning.evidence import MOST_ASKED, Held, Weights, folds, scaled, weighed
 from kb.finding.search import Encoder, Vector, scored
 from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
@@ -111,22 +111,26 @@ def measured(engine: Engine, encoder: Encoder, now: Taught, at: datetime) -> Wei
     tokens = dict(zip(np.flatnonzero(drawn).tolist(), some, strict=True))
     cases = []
     for out in folds(of):
+        left = set(of[~out].tolist())
         rest = tuple(now.lessons[i] for i in np.flatnonzero(~out))
         learnt = Learnt(Taught(rest, now.rows[~out]), engine.ids, titles)
         for i in np.flatnonzero(out & drawn).tolist():
             search = scored(text.clean(asked[i]), now.rows[i], tokens[i], scope, engine).scores
-            cases.append(_held(search, learnt, now.lessons[i], now.rows[i]))
-    return replace(weigh([case for case in cases if case]), asked=len(of))
+            cases.append(_held(search, learnt, now.lessons[i], now.rows[i], alone=int(of[i]) not in left))
+    have = sorted(set(of.tolist()))
+    asking = float(np.mean([engine.asks(engine.ids[one]) for one in have]))
+    found = weighed([case for case in cases if case], len(have) / len(engine), asking)
+    return replace(found, asked=len(of))
 
 
-def _held(search: Mapping[str, float], learnt: Learnt, lesson: Lesson, vector: Vector) -> Held | None:
+def _held(search: Mapping[str, float], learnt: Learnt, lesson: Lesson, vector: Vector, *, alone: bool) -> Held | None:
     """A lesson asked of a base that has not learnt it; None where neither the search nor a lesson finds its article."""
     near = {id: score for id, (score, _) in learnt.near(vector, None).items()}
     ids = sorted({*search, *near})
     if lesson.article not in ids:
         return None
     classes = scaled(learnt.classes_at(vector, ids))
-    return Held(_column(search, ids), _column(near, ids), classes, ids.index(lesson.article))
+    return Held(_column(search, ids), _column(near, ids), classes, ids.index(lesson.article), alone)
 
 
 def _column(scores: Mapping[str, float], ids: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -15,6 +15,7 @@ from kb.errors import NotAllowedError, RequestError
 from kb.finding import learning
 from kb.finding.learning import HALF_LIFE, MOST_OF_ARTICLE, NEITHER, NOD, REVOKE, Learnt, Neighbours, Vote, standing
 from kb.finding.learning.evidence import (
+    ALONE,
     FOLDS,
     NOTHING,
     Evidence,
@@ -26,6 +27,7 @@ from kb.finding.learning.evidence import (
     nearness,
     scaled,
     weigh,
+    weighed,
 )
 from kb.finding.search import Vector
 from kb.people.users import SAMPLES
@@ -256,6 +258,26 @@ def test_evidence_that_helps_counts_and_evidence_that_misleads_does_not() -> Non
     assert good.near >= 0.5
     assert (weigh(misleads).near, weigh(misleads).classes) == (0, 0)
     assert weigh([]).asked == 0
+
+
+def test_an_only_lesson_says_nothing_of_articles_that_have_one() -> None:
+    harm = [replace_alone(held([1.0, 0.6], [0.0, 1.0], [0.0, 1.0], 0))] * 30  # what an unsolved article meets
+    helps = [held([1.0, 0.6], [0.0, 1.0], [0.0, 0.0], 1)] * 30
+    none, best = (0.0, 0.0), (weigh(helps).near, weigh(helps).classes)
+    for cases, covered, asking, wanted in (
+        (harm, 0.4, 1.0, none),  # most articles have no lesson: that is what most questions meet
+        (harm, 0.6, 1.0, (ALONE.near, ALONE.classes)),
+        (harm, 0.6, 0.4, none),  # texts that ask nothing
+        (harm + helps, 0.6, 1.0, best),  # measured on what can be
+        (harm * 2 + helps, 0.6, 1.0, (ALONE.near, ALONE.classes)),
+    ):
+        found = weighed(cases, covered, asking)
+        assert (found.near, found.classes) == wanted
+        assert found.asked == (30 if wanted == best else len(cases))
+
+
+def replace_alone(case: Held) -> Held:
+    return dataclasses.replace(case, alone=True)
 
 
 # --- few who vote amiss --------------------------------------------------------------------------

@@ -43,6 +43,8 @@ class Weights:
 
 NOTHING = Weights(0.0, 0.0)
 UNMEASURED = Weights()  # before a base has solved questions enough to measure on
+ALONE = Weights(0.5, 1.0)  # for articles with one lesson each: benchmarks/learning_fit.py, `one_each`
+COVERED = 0.5  # share of the articles that have a lesson, from which on a question is likelier about one of those
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,14 @@ class Held:
     """A solved question asked of a base that has not learnt it: its candidates' evidence, and which of them solved it.
 
     search, near, classes: (n,) in [0, 1]; gold: the place of the article that solved it
+    alone: whether that article has no other lesson left
     """
 
     search: Numbers
     near: Numbers
     classes: Numbers
     gold: int
+    alone: bool = False
 
 
 def folds(of: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
@@ -167,6 +171,24 @@ def folds(of: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
         out = place == fold
         if out.any() and not out.all():
             yield out
+
+
+def weighed(cases: Sequence[Held], covered: float, asking: float) -> Weights:
+    """The weights of a base.
+
+    A lesson that is its article's only one is asked as if nothing were learnt of it: that is what a question about an
+    article nobody has solved yet meets, and says nothing of one that somebody has. So it counts while most articles
+    have no lesson. Where nothing else is left to be measured on, `ALONE` is taken; nothing, where most articles ask
+    nothing themselves: texts, whose lessons are about one fact of many.
+
+    covered: share of the base's articles that have a lesson; asking: share of these that have a title or question
+    """
+    if covered < COVERED:
+        return weigh(cases)
+    others = [case for case in cases if not case.alone]
+    if 2 * len(others) >= len(cases):
+        return weigh(others)
+    return replace(ALONE if asking >= 0.5 else NOTHING, asked=len(cases))
 
 
 def weigh(cases: Sequence[Held]) -> Weights:
