@@ -8,8 +8,14 @@ The two sets hold the same documents and questions under the same ids (xquad_zh 
     mixed_other    half of the documents in Chinese, the other half in English: questions whose answer is in the other
     mixed_same     the same base and questions, each asked in the language of its answer
     mixed          the mean of the two: a base in which one language hides the other loses here
+    sample_zh_en, sample_en_zh, sample_same
+                   the sample base, each topic in one of its two languages: golden questions in Chinese whose article
+                   is in English, and back, and those in the language of their article; both halves, added up
+    sample_own     the questions of the articles left out, whose twins are there
+    sample_other@5 share of the first two kinds that has its article among the first five
 
-A set that benchmarks/fit.py fitted on is searched with the weights it fitted without that set.
+`firstcall_as_one` is the product with the languages searched as one. A set that benchmarks/fit.py fitted on is
+searched with the weights it fitted without that set.
 """
 
 from __future__ import annotations
@@ -21,23 +27,35 @@ if not __package__:  # run as a file: import the project, not this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
+import copy
+import shutil
+import tempfile
+import tomllib
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from benchmarks import bench
 from benchmarks.bench import LabelledSet, Progress, Question, ndcg
-from benchmarks.retrieval import WORK, bm25, dense, firstcall, published, weighting
+from benchmarks.retrieval import WORK, Published, Rank, bm25, dense, firstcall, published, weighting
 from benchmarks.typing import Prepared, made
+from indexer import generation
+from indexer.build import build
 from indexer.encoder import SentenceEncoder
+from indexer.engine import Engine
 from indexer.vectors import VectorCache
 from kb.config import settings
+from kb.content.articles import read_all
+from kb.finding.search import WEIGHTS
+from kb.text import language
 
-SYSTEMS = ("firstcall", "dense", "bm25")
+SYSTEMS = ("firstcall", "firstcall_as_one", "dense", "bm25")
+SAMPLE_SYSTEMS = SYSTEMS[:2]
 
 
 def in_chinese(id: str) -> bool:
@@ -82,8 +100,9 @@ def measure(zh: LabelledSet, en: LabelledSet) -> dict[str, Any]:
     with closing(VectorCache(WORK / "vectors.sqlite")) as cache:
         for data in {id(one): one for one, _ in questions.values()}.values():
             with published(data, encoder, cache) as base:
-                ranks: Mapping[str, Callable[[str], list[str]]] = {
+                ranks: Mapping[str, Rank] = {
                     "firstcall": firstcall(base, prepared, chosen.weights),
+                    "firstcall_as_one": firstcall(as_one(base), prepared, chosen.weights),
                     "dense": dense(data, prepared, cache),
                     "bm25": bm25(base),
                 }
@@ -96,17 +115,96 @@ def measure(zh: LabelledSet, en: LabelledSet) -> dict[str, Any]:
                                 scores.append(ndcg(rank(one.text), data.gold[one.id]))
                                 progress(len(scores), len(some))
                             systems[name][figure] = round(float(np.mean(scores)), 4)
+        for name, figures in sample(encoder, cache).items():
+            systems[name] |= figures
     for figures in systems.values():
         figures["mixed"] = round((figures["mixed_other"] + figures["mixed_same"]) / 2, 4)
     more = {"questions": len(zh.questions), "documents": len(zh.documents), "weights": dict(chosen.weights)}
     return bench.result("cross", f"{zh.name}+{en.name}", systems, chosen.fitted_on, **more)
 
 
+class _AsOne(Engine):
+    """An index whose languages are searched as one."""
+
+    def mixed(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+def as_one(base: Published) -> Published:
+    """A base whose languages are searched as one."""
+    engine = copy.copy(base.engine)
+    engine.__class__ = _AsOne
+    return replace(base, engine=engine)
+
+
+# --- the sample base -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of a mixed base, the article that answers it, and whether that is in its language."""
+
+    text: str
+    article: str
+    kind: str  # same, other, own
+
+
+@contextmanager
+def half(first: bool, encoder: SentenceEncoder, cache: VectorCache) -> Iterator[tuple[Published, list[Asked]]]:
+    """The sample base with each topic in one of its languages, those of the first half or the others; its questions."""
+    articles = {one.id: one for one in read_all(bench.ROOT / "articles")[0]}
+    topics = sorted({id.rpartition("-")[0] for id in articles})
+    kept = {topic: f"{topic}-{'zh' if in_chinese(topic) == first else 'en'}" for topic in topics}
+    golden = tomllib.loads((bench.ROOT / "tests/golden/questions.toml").read_text("utf-8"))["question"]
+    asked = [
+        Asked(one["text"], kept[one["topic"]], "same" if kept[one["topic"]].endswith(one["lang"]) else "other")
+        for one in golden
+        if "topic" in one
+    ]
+    for id, one in articles.items():
+        topic, _, lang = id.rpartition("-")
+        if kept[topic] != id:
+            asked += [Asked(question, kept[topic], "own") for question in one.questions if language(question) == lang]
+    with tempfile.TemporaryDirectory(prefix="firstcall-bench-") as scratch:
+        folder, index = Path(scratch, "articles"), Path(scratch, "index")
+        shutil.copytree(bench.ROOT / "articles", folder)
+        for file in folder.glob("*/*.md"):
+            if file.stem not in kept.values():
+                file.unlink()
+        build(folder, index, encoder, cache, at=datetime.now(UTC))
+        engine = generation.open_current(index).engine
+        yield Published(engine, {id: id for id in engine.ids}, {}), asked
+
+
+def sample(encoder: SentenceEncoder, cache: VectorCache) -> dict[str, dict[str, float]]:
+    """The figures of the sample base, by system."""
+    scores: dict[str, dict[str, list[float]]] = {name: {} for name in SAMPLE_SYSTEMS}
+    for first in (True, False):
+        with half(first, encoder, cache) as (base, asked):
+            prepared: Any = Prepared(encoder, made(encoder, sorted({one.text.strip() for one in asked})))
+            for name, one_base in (("firstcall", base), ("firstcall_as_one", as_one(base))):
+                rank = firstcall(one_base, prepared, WEIGHTS)
+                for one in asked:
+                    ids = rank(one.text)
+                    score = ndcg(ids, {one.article: 1.0})
+                    way = "zh_en" if language(one.text) == "zh" else "en_zh"
+                    scores[name].setdefault(way if one.kind == "other" else one.kind, []).append(score)
+                    if one.kind == "other":
+                        scores[name].setdefault("other@5", []).append(float(one.article in ids[:5]))
+    return {
+        name: {f"sample_{kind}": round(float(np.mean(values)), 4) for kind, values in some.items()}
+        for name, some in scores.items()
+    }
+
+
 def report(found: Mapping[str, Any]) -> str:
     """A result as a person reads it."""
-    names = list(found["systems"]["firstcall"])
-    rows = [[name, *(f"{values[one]:.4f}" for one in names)] for name, values in found["systems"].items()]
-    return f"{found['data']}: {found['questions']} questions\n" + bench.table(["nDCG@10", *names], rows)
+    systems = found["systems"]
+    rows = [
+        [name, *(f"{values[name]:.4f}" if name in values else "" for values in systems.values())]
+        for name in systems["firstcall"]
+    ]
+    return f"{found['data']}: {found['questions']} questions\n" + bench.table(["nDCG@10", *systems], rows)
 
 
 def arguments() -> argparse.Namespace:
