@@ -23,6 +23,7 @@ __all__ = ["KINDS", "Clause", "Contradiction", "Reading", "Value", "agree", "apa
 SAME = 0.5  # likeness from which two clauses are about the same
 ALIKE = 0.25  # and from which what one of them says too is no contradiction
 WORDS_LEAST = 2  # fewer say of nothing what it is about: "Wait 30 seconds"
+MOST_STATED = 400  # clauses of an article that are compared
 MOST = 5  # contradictions an editor is told of at a time
 COMPARED = tuple(kind for kind in KINDS if kind != "number")  # but in a twin a bare number does not say what it counts
 
@@ -102,7 +103,7 @@ def _stated(reading: Reading, rarity: Mapping[str, float]) -> list[_Stated]:
             numbers = frozenset(word for word in one.words if any(map(str.isdigit, word)))
             weight = sum(rarity[word] for word in one.words)
             found.append(_Stated(one, weight, numbers, one.models or frozenset(reading.article.products)))
-    return found
+    return found[:MOST_STATED]
 
 
 def _against(

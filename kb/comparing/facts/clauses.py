@@ -35,6 +35,7 @@ class Clause:
 _TITLE = ("title", "", 0)
 _TARGET = re.compile(r"\]\([^()\n]*\)")
 _MARK = re.compile(r"\s*(?:(?:>|[-+*]|\d{1,9}[.)]|#{1,6})[ \t]+)*")
+MOST_VALUES = 50  # of one clause: more is no sentence
 _STOPS = frozenset(map(text.stem, text.FUNCTION_WORDS))
 
 
@@ -81,14 +82,14 @@ def _clause(
 ) -> Clause:
     """The clause of a place; its values stand at their places in the article."""
     written = _TARGET.sub(lambda link: "]".ljust(len(link[0])), article.source[span.start : span.end])
-    held, masked = [], written
-    for one in values(written):
-        start, end = one.span.start, one.span.end
-        masked = masked[:start] + " " * (end - start) + masked[end:]
-        held.append(replace(one, span=Span(span.start + start, span.start + end)))
+    said = values(written)
+    held = [replace(one, span=Span(span.start + one.span.start, span.start + one.span.end)) for one in said]
+    ends = [0, *(one.span.end for one in said)]
+    starts = [*(one.span.start for one in said), len(written)]
+    masked = " ".join(written[a:b] for a, b in zip(ends, starts, strict=True))
     named = plain(f"{about}\n{written}")
     codes = text.codes(named)
     models = {*products.named_in(catalogue, named), *(products.resolve(catalogue, code) or code for code in codes)}
     words = {term.text for term in text.folded_terms(text.fold(plain(f"{about}\n{masked}")))} - _STOPS
     words = {word for word in words if not any(code in word or word in code for code in codes)}
-    return Clause(shape, unit, span, frozenset(words), tuple(held), frozenset(models))
+    return Clause(shape, unit, span, frozenset(words), tuple(held[:MOST_VALUES]), frozenset(models))

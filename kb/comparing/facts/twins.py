@@ -15,11 +15,12 @@ from kb.content.articles import Span
 # value is likelier than a unit taken out and another put in, and that likelier than another kind of value.
 LEFT, LEFT_EMPTY = 1.0, 0.6
 CHANGED, OTHER = 0.9, 1.6
+MOST_UNITS = 400  # of each article: every pair of them is looked at
 
 
 def aligned(mine: Sequence[Clause], theirs: Sequence[Clause]) -> list[tuple[Clause, Clause]]:
     """The units that stand side by side where two articles are laid so at the least cost (Needleman–Wunsch)."""
-    ours, others = _units(mine), _units(theirs)
+    ours, others = _units(mine)[:MOST_UNITS], _units(theirs)[:MOST_UNITS]
     worths, their_worths = [list(map(_worth, some)) for some in (ours, others)]
     cost = [[0.0] * (len(others) + 1) for _ in range(len(ours) + 1)]
     way = [[""] * (len(others) + 1) for _ in range(len(ours) + 1)]

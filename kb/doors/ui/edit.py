@@ -41,7 +41,7 @@ def _work(here: Desk, served: Served) -> None:
         return
     served = here.served or served
     checked = studio.check(served, work.source, work.path, datetime.now(UTC))
-    if twins.both(checked.article):
+    if twins.both(here, checked.article):
         twins.side_by_side(here, served, work, checked.article)
         return
     with st.container(key="edit-notes"):  # always there: the field below would be made anew with each note that comes

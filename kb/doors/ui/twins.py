@@ -23,14 +23,16 @@ from kb.studio.revisions import Standing
 BESIDE = "beside"  # in the address: both are shown
 
 
-def both(article: Article | None) -> bool:
+def both(here: Desk, article: Article | None) -> bool:
     """Whether both are to be shown; also while the text is no article, as it may be between two letters."""
-    return BESIDE in st.query_params and (article is None or bool(article.twin))
+    if BESIDE not in st.query_params:
+        return False
+    return workbench.current(TWIN) is not None if article is None else _is_there(here, article.twin)
 
 
 def hint(here: Desk, article: Article) -> None:
     """Say that one was changed and the other was not, and lead to both."""
-    if not article.twin or not _is_there(here, article.twin):
+    if not _is_there(here, article.twin):
         return
     standing = studio.standings(here, [article]).get(article.id)
     with st.container(horizontal=True, vertical_alignment="center", key="twin-hint"):
@@ -41,10 +43,9 @@ def hint(here: Desk, article: Article) -> None:
 
 def _is_there(here: Desk, id: str) -> bool:
     try:
-        studio.article_of(here, me(), id)
+        return bool(id and studio.article_of(here, me(), id))
     except NotFoundError:
         return False
-    return True
 
 
 def behind(article: Article, standing: Standing) -> str:
