@@ -113,6 +113,7 @@ def _found(
         encoder=None,
         catalogue=served.catalogue,
         synonyms=served.synonyms,
+        pins=served.pins,
         vector=vector,
         tokens=tokens,
         limit=DEEP,

@@ -202,7 +202,9 @@ def effect_of_pins(desk: Desk, by: User, wanted: tuple[Pin, ...], at: datetime) 
     check_pins(desk, by, new)
 
     def touched(question: str) -> bool:
-        return pins.pinned(wanted, question, asker.today) != pins.pinned(served.pins, question, asker.today)
+        said = question, heard(question, engine.lexicon)
+        before, after = ([pins.pinned(some, one, asker.today) for one in said] for some in (served.pins, wanted))
+        return before != after
 
     own = [(Asking(one.question, "", "", frozenset(engine.article(one.article).teams)), one.article, "") for one in new]
     every = [*own, *_replayed(desk, by, served), *_own(by, served)]

@@ -11,7 +11,7 @@ import pytest
 
 from kb.config import Settings
 from kb.content import glossary
-from kb.doors import tuning
+from kb.doors import foresight, tuning
 from kb.doors.tuning import Effect, Shift
 from kb.doors.wiring import Desk, upkeep
 from kb.errors import ArticleError, NotAllowedError, RequestError
@@ -252,6 +252,18 @@ def test_pins_say_what_they_do_and_prove_no_gap(desk: Desk) -> None:
     assert asker is not None
     assert asker.rank(diagnosis.Asking("toast", "", "", frozenset()), "kettle-en") == shifts["toast", "kettle-en"][0]
     assert tuning.effect_of_pins(desk, EDITOR, (PIN,), NOW) == Effect(3, 0, ())
+
+
+def test_a_question_misspelt_and_a_draft_are_pinned_as_they_would_be(desk: Desk) -> None:
+    misspelt = diagnosis.Asking("my tosat smells", "", "", frozenset())
+    asker = desk.asker(NOW)
+    assert asker is not None
+    assert asker.tuned(synonyms.NONE, (PIN,)).rank(misspelt, "kettle-en") == 1
+    tuning.save_pins(desk, EDITOR, [PIN], "", NOW)
+    kettle = desk.open().opened.engine.article("kettle-en")
+    told = foresight.foresee(desk, EDITOR, kettle, ["is the toast hot"], NOW)
+    assert told is not None
+    assert [(one.before, one.after) for one in told if one.question == "is the toast hot"] == [(1, 1)]
 
 
 # --- the glossary --------------------------------------------------------------------------------

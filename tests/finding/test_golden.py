@@ -22,6 +22,7 @@ from kb.content import products
 from kb.content.articles import read_all
 from kb.finding.search import Hits, Tokens, Vector, search
 from kb.people.scope import ANSWERING_STATES
+from kb.tuning import synonyms
 from tests.small_base import scope
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -230,3 +231,22 @@ def test_every_answer_is_complete_in_the_askers_language_and_folded(measured: Me
         assert {hit.article.lang.split("-")[0] for hit in answer.hits} == {one.lang}
         assert len(set(measured.topics(one))) == len(answer.hits)
         assert all(hit.twin == hit.article.twin != "" for hit in answer.hits)
+
+
+@pytest.mark.encoder
+def test_the_samples_synonyms_bring_answers_up_and_claim_no_others(measured: Measured, sample_index: Engine) -> None:
+    catalogue, known = products.load(ROOT / "articles"), synonyms.load(ROOT / "articles")
+    said = {one: found for one, found in measured.answers.items() if known.terms(found.heard, found.query).alike}
+    assert min(Counter(one.lang for one in said).values()) >= 10
+    better: list[int] = []
+    for one, plain in said.items():
+        row, made = plain.vector, plain.tokens
+        options = {"encoder": None, "catalogue": catalogue, "synonyms": known, "vector": row, "tokens": made}
+        found = search(one.text, AGENT, index=sample_index, **options)  # type: ignore[arg-type]
+        if one.topic:
+            places = [[*(topic(hit.article.id) for hit in some.hits), one.topic] for some in (plain, found)]
+            better.append(places[0].index(one.topic) - places[1].index(one.topic))
+        else:
+            assert found.verdict.name != "found" or plain.verdict.name == "found"
+    assert sum(better) >= 0
+    assert sum(places > 0 for places in better) >= sum(places < 0 for places in better)
