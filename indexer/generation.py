@@ -154,7 +154,19 @@ def read_manifest(index: Path, name: str, sha256: str = "") -> Manifest:
 
 @contextlib.contextmanager
 def publisher(index: Path) -> Iterator[None]:
-    """Be the only publisher. Raises PublishError with the holder's name when there is one already."""
+    """Be the only publisher.
+
+    Raises PublishError with the holder's name when there is one already, and where the disk refuses what is written.
+    """
+    try:
+        with _locked(index):
+            yield
+    except OSError as error:
+        raise PublishError("publish_failed", problem=error.strerror or str(error)) from error
+
+
+@contextlib.contextmanager
+def _locked(index: Path) -> Iterator[None]:
     index.mkdir(parents=True, exist_ok=True)
     with (index / "publish.lock").open("a+") as lock:
         try:

@@ -7,6 +7,7 @@ at a time, which the WAL-reset bug of the system's SQLite (docs/decisions.md) do
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 
 from indexer.encoder.tokens import token_type
 from kb.finding.search import Encoder, Tokens, Vector
+
+log = logging.getLogger("firstcall")
 
 BATCH = 256  # texts embedded between two commits: what an interrupted build keeps
 
@@ -27,17 +30,18 @@ class VectorCache:
     """Vectors of passages, by the model that made them and their text."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._opened(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked or unwritable: not the file's fault
-                raise
+        except (OSError, sqlite3.OperationalError) as error:  # locked, full or read-only: not the file's fault
+            log.warning("vectors are not kept: %s", error)
+            self._db = self._opened(":memory:")
+        except sqlite3.DatabaseError:
             path.unlink()  # not a database: it was only a cache
             self._db = self._opened(path)
 
     @staticmethod
-    def _opened(path: Path) -> sqlite3.Connection:
+    def _opened(path: Path | str) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         db.execute("pragma synchronous = normal")
         db.execute("create table if not exists vector (key blob primary key, row blob) without rowid")
@@ -93,19 +97,26 @@ class VectorCache:
         return found
 
     def _keep_tokens(self, keys: Sequence[bytes], tokens: Sequence[Tokens]) -> None:
-        self._db.execute("begin immediate")
         pairs = [
             (key, one.dtype["codes"].shape[0].to_bytes(2) + one.tobytes())
             for key, one in zip(keys, tokens, strict=True)
         ]
-        self._db.executemany("insert or replace into tokens values (?, ?)", pairs)
-        self._db.execute("commit")
+        self._write("insert or replace into tokens values (?, ?)", pairs)
 
     def _keep(self, keys: Sequence[bytes], rows: Vector) -> None:
-        self._db.execute("begin immediate")
         pairs = [(key, row.astype("<f4").tobytes()) for key, row in zip(keys, rows, strict=True)]
-        self._db.executemany("insert or replace into vector values (?, ?)", pairs)
-        self._db.execute("commit")
+        self._write("insert or replace into vector values (?, ?)", pairs)
+
+    def _write(self, statement: str, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """All of it or nothing: what cannot be kept costs time, never a build."""
+        try:
+            self._db.execute("begin immediate")
+            self._db.executemany(statement, pairs)
+            self._db.execute("commit")
+        except sqlite3.OperationalError as error:
+            log.warning("vectors are not kept: %s", error)
+            if self._db.in_transaction:
+                self._db.execute("rollback")
 
 
 def _missing(

@@ -30,7 +30,19 @@ def _schema() -> tantivy.Schema:
 
 
 def write_lexical(folder: Path, added: Iterable[Entry], removed: Iterable[int]) -> None:
-    """Add articles to the BM25 index in `folder` (made where there is none) and take versions out by number."""
+    """Add articles to the BM25 index in `folder` (made where there is none) and take versions out by number.
+
+    Raises OSError where the disk refuses.
+    """
+    try:
+        _write(folder, added, removed)
+    except ValueError as error:
+        if "IO error" in str(error):  # tantivy's own way to say so
+            raise OSError(str(error)) from error
+        raise
+
+
+def _write(folder: Path, added: Iterable[Entry], removed: Iterable[int]) -> None:
     folder.mkdir(exist_ok=True)
     schema = _schema()
     index = tantivy.Index(schema, path=str(folder), reuse=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from indexer import generation
+from kb import failpoints
 from kb.config import ROOT, Settings
 from kb.doors import wiring
 from kb.doors.wiring import upkeep
@@ -94,6 +95,21 @@ def test_a_generation_published_damaged_never_serves_and_is_built_anew(desk: wir
     assert within(60, lambda: desk.served is not None and desk.served is not served and desk.trouble is None)
     assert generation.current(desk.settings.index) is not None
     assert len(ids(desk)) == 28
+
+
+def test_a_full_disk_is_told_and_what_was_changed_comes_once_there_is_room(
+    desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "FULL_SECONDS", 0.2)
+    assert within(60, lambda: len(ids(desk)) == 28)
+    failpoints.arm("publish.hashed:1:ENOSPC")
+    try:
+        (desk.settings.articles / "products" / "kettle-en.md").write_text(KETTLE.format(state="validated"), "utf-8")
+        assert within(60, lambda: desk.trouble is not None and desk.trouble.code == "publish_failed")
+    finally:
+        failpoints.arm("")
+    assert within(60, lambda: desk.read("kettle-en", MAY) is not None)
+    assert within(60, lambda: desk.trouble is None)
 
 
 def test_a_changed_folder_is_followed(desk: wiring.Desk) -> None:

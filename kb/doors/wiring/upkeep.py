@@ -29,6 +29,7 @@ FOLLOW_SECONDS = 0.5
 REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
 GAPS_SECONDS = 60.0  # between two looks at what missed, and at who is to be told
 BUSY_SECONDS = 1.0  # between two tries, while another program publishes or after a failure
+FULL_SECONDS = 5.0  # between two tries, while the disk takes nothing
 CHECK_SECONDS = 600.0  # between two readings of every byte of the index
 LEARN_SECONDS = 15.0  # without a write of this process: another one may have written
 STAMPS = 200  # articles in one transaction: whoever records something waits for no more than these
@@ -196,7 +197,7 @@ class Upkeep:
                 return
             except PublishError as error:  # it may have looked at the articles before they changed
                 self._desk.trouble = error
-                self._stop.wait(BUSY_SECONDS)
+                self._stop.wait(BUSY_SECONDS if error.code == "publisher_busy" else FULL_SECONDS)
 
     # what is written down of it
 
