@@ -90,7 +90,7 @@ def _report(made: Plan, language: str) -> None:
 def export(file: Path) -> None:
     """Write the base as a zip: articles, their pictures, its own tables."""
     with _desk() as (desk, by, language):
-        file.write_bytes(transfer.export(desk, by))
+        file.write_bytes(transfer.export(desk, by, datetime.now(UTC)))
         click.echo(say(language, "transfer.exported", file=file))
 
 

@@ -12,6 +12,7 @@ from kb.doors import foresight, studio
 from kb.doors.wiring import Desk
 from kb.errors import KBError
 from kb.failpoints import reached
+from kb.people import audit
 from kb.people.users import User
 from kb.studio import media, transfer
 from kb.studio.transfer import Base, Pack, Plan, Row
@@ -63,6 +64,9 @@ def carry_out(desk: Desk, by: User, plan: Plan, at: datetime, outcomes: Collecti
     return Imported(tuple(written), tuple(failed))
 
 
-def export(desk: Desk, by: User) -> bytes:
-    """The base as a zip. Raises NotAllowedError."""
-    return transfer.export(desk.settings.articles, by)
+def export(desk: Desk, by: User, at: datetime) -> bytes:
+    """The base as a zip, and in the audit log that it was taken. Raises NotAllowedError, StoreError."""
+    made = transfer.export(desk.settings.articles, by)
+    with desk.database.write() as connection:
+        audit.append(connection, by.id, "export", at, "articles")
+    return made

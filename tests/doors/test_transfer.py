@@ -17,7 +17,8 @@ from kb.config import ROOT
 from kb.content.articles import read
 from kb.doors import transfer
 from kb.doors.wiring import Desk
-from kb.people.users import Role, User
+from kb.people import audit
+from kb.people.users import OPERATOR, Role, User
 from kb.studio import revisions
 from tests.fake_encoder import HashEncoder
 from tests.on_call import base_of, desk_of
@@ -107,8 +108,11 @@ def test_a_byte_order_mark_comes_and_goes_with_our_own_article(desk: Desk) -> No
     assert transfer.carry_out(desk, EDITOR, made, NOW).failed == ()
     place = desk.settings.articles / "products/kettle-en.md"
     assert place.read_bytes() == ours
-    with zipfile.ZipFile(io.BytesIO(transfer.export(desk, EDITOR))) as archive:
+    with zipfile.ZipFile(io.BytesIO(transfer.export(desk, EDITOR, NOW))) as archive:
         assert archive.read("products/kettle-en.md") == ours
+    with desk.database.read() as connection:
+        taken = [(one.by, one.about) for one in audit.entries(connection, OPERATOR) if one.act == "export"]
+    assert taken == [(EDITOR.id, "articles")]
     plain = ours.removeprefix(b"\xef\xbb\xbf").replace(b"Boil", b"Cook")
     again = transfer.plan(desk, EDITOR, pack({"products/kettle-en.md": plain}), NOW)
     transfer.carry_out(desk, EDITOR, again, NOW)

@@ -211,7 +211,7 @@ def studio_tells(desk: Desk, planted: SmallBase, by: User) -> dict[str, str]:
             revisions.record(connection, engine.article(id), NOW, "boss", "studio")
         asked = Report("r-1", "g-1", "c-1", AGENT.id, NOW, ASKED[0])
         gap.record(connection, AGENT, asked)
-    with zipfile.ZipFile(io.BytesIO(transfer.export(desk, by))) as pack:
+    with zipfile.ZipFile(io.BytesIO(transfer.export(desk, by, NOW))) as pack:
         exported = "".join(pack.read(name).decode("utf-8", "replace") + name for name in pack.namelist())
     told = {
         "shelf": str(studio.shelf(desk, by)),

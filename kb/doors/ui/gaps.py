@@ -10,7 +10,7 @@ import streamlit as st
 
 from kb.doors.ui import figures
 from kb.doors.ui.figures import address, charts, count, seconds
-from kb.doors.ui.frame import hl, literal, me, t, told
+from kb.doors.ui.frame import hl, literal, me, t, taken, told
 from kb.doors.ui.one_gap import one_gap
 from kb.doors.ui.one_gap.facts import department_name, show, state_badge
 from kb.doors.ui.one_gap.surging import alert
@@ -126,7 +126,7 @@ def _rows(
         start = figures.first_of_page("gaps-page", len(gaps), SHOWN)
         st.download_button(
             t("figures.csv"),
-            lambda: _csv(served, gaps, prices, board),
+            taken("gaps", lambda: _csv(served, gaps, prices, board)),
             file_name="firstcall-gaps.csv",
             mime="text/csv",
             icon=":material/download:",

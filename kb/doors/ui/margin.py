@@ -14,7 +14,7 @@ from kb.doors import foresight
 from kb.doors.foresight import SHOWN, Against, Foreseen
 from kb.doors.studio import Checked
 from kb.doors.ui import workbench
-from kb.doors.ui.frame import hl, literal, me, t, told
+from kb.doors.ui.frame import hl, literal, me, t, taken, told
 from kb.doors.ui.workbench import Work
 from kb.doors.wiring import Desk, Served, desk
 from kb.gaps import gap
@@ -191,7 +191,7 @@ def told_it(
     )
     st.download_button(
         t("edit.recall_csv"),
-        csv_of(header, rows),
+        taken(f"recall {article}", lambda: csv_of(header, rows)),
         "-".join(filter(None, (article, version[:8], f"{at.astimezone(zone):%Y-%m-%d}.csv"))),
         "text/csv",
         key=f"recall-csv-{version}",

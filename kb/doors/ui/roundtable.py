@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from kb.doors import mending, wiring
 from kb.doors.ui import figures
-from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.ui.frame import hl, literal, me, moment, t, taken, told
 from kb.doors.ui.one_gap.facts import state_badge
 from kb.doors.wiring import Desk, Served, desk
 from kb.gaps import cost, roundtable
@@ -76,15 +77,17 @@ def _call_together(here: Desk, by: User, now: datetime, tag: str) -> None:
 
 def _downloads(served: Served, agenda: Agenda, titles: Titles) -> None:
     zone, day = served.site.zone, f"{agenda.table.at.astimezone(served.site.zone):%Y-%m-%d}"
-    texts: dict[str, tuple[str | bytes, str]] = {
-        "md": (export.markdown(agenda, titles, zone, hl()), "text/markdown"),
-        "html": (export.page(agenda, titles, zone, hl()), "text/html"),
-        "csv": (export.csv(agenda, titles), "text/csv"),
+    lang = hl()
+    files: dict[str, tuple[Callable[[], str | bytes], str]] = {
+        "md": (lambda: export.markdown(agenda, titles, zone, lang), "text/markdown"),
+        "html": (lambda: export.page(agenda, titles, zone, lang), "text/html"),
+        "csv": (lambda: export.csv(agenda, titles), "text/csv"),
     }
     with st.container(horizontal=True, gap="small"):
-        for kind, (data, mime) in texts.items():
+        for kind, (make, mime) in files.items():
             label, name = t(f"roundtable.as_{kind}"), f"firstcall-round-table-{day}.{kind}"
-            st.download_button(label, data, name, mime, key=f"as-{kind}", on_click="ignore", icon=":material/download:")
+            made, icon = taken("round table", make), ":material/download:"
+            st.download_button(label, made, name, mime, key=f"as-{kind}", on_click="ignore", icon=icon)
 
 
 def _came(served: Served, agenda: Agenda, now: datetime) -> None:

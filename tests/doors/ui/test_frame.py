@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from kb.config import Settings
+from kb.config import ROOT, Settings
 from kb.content.articles import parse
 from kb.doors import wiring
 from kb.doors.ui import frame
 from kb.doors.ui.frame import moment, safe_markdown
+from kb.people import audit
+from kb.people.users import OPERATOR
 from tests.doors.ui.conftest import SUE, Look
 from tests.small_base import markdown
 
@@ -76,3 +79,34 @@ def test_a_page_that_comes_before_the_first_index_waits_for_it(
     app = look(page, SUE, hl)
     assert [one.value for one in app.info] == [sentence]
     assert not app.error
+
+
+# --- files that leave ----------------------------------------------------------------------------
+
+
+def test_who_takes_a_file_stands_in_the_audit_log_each_time_it_is_made(
+    desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "desk", lambda: desk)
+    monkeypatch.setattr(frame, "me", lambda: SUE)
+
+    def written() -> list[tuple[str, str]]:
+        with desk.database.read() as connection:
+            return [(one.by, one.about) for one in audit.entries(connection, OPERATOR) if one.act == "export"]
+
+    make = frame.taken("gaps", lambda: b"a,b")
+    assert written() == []  # offered, and not yet taken
+    assert make() == b"a,b"
+    assert written() == [("sue", "gaps")]
+
+
+def test_no_button_lets_a_file_leave_unwritten() -> None:
+    made = {}
+    for path in (ROOT / "kb/doors/ui").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.download_button":
+                made[f"{path.stem}:{node.lineno}"] = ast.unparse(node.args[1])
+    assert len(made) >= 4
+    assert {place for place, one in made.items() if not (one == "made" or one.startswith("taken("))} == set()
+    table = (ROOT / "kb/doors/ui/roundtable.py").read_text("utf-8")
+    assert "made, icon = taken(" in table

@@ -13,7 +13,7 @@ from kb.care import demo
 from kb.care.demo.story import TAG
 from kb.doors import wiring
 from kb.doors.ui.figures.address import tabs
-from kb.doors.ui.frame import literal, me, t, told
+from kb.doors.ui.frame import literal, me, t, taken, told
 from kb.doors.wiring import Desk, Served
 from kb.gaps.analytics import asked
 from kb.people.users import Action, User, may
@@ -163,7 +163,7 @@ def listing(name: str, one: Listing, served: Served, *, closes: bool = True) -> 
                 cells = [[_plain(cell, served) for cell in row] for row in one.rows]
                 st.download_button(
                     t("figures.csv"),
-                    lambda: csv_of(one.header, cells),
+                    taken(name, lambda: csv_of(one.header, cells)),
                     file_name=f"firstcall-{name}.csv",
                     mime="text/csv",
                     icon=":material/download:",
