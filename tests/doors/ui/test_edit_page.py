@@ -34,7 +34,7 @@ def drafted(desk: Desk, id: str, before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("hl", "badge", "sentence"),
     [
-        ("en", "To mend: 2", "Line 51 says “3–9 working days”, but its twin [退款多久到账](/edit?id=refund-times-zh)"),
+        ("en", "To mend: 2", 'Line 51 says "3–9 working days", but its twin [退款多久到账](/edit?id=refund-times-zh)'),
         ("zh", "要改的：2", "第 51 行写的是“3–9 working days”，另一语言的[退款多久到账](/edit?id=refund-times-zh)第"),
     ],
 )
