@@ -16,6 +16,7 @@ from kb.gaps.diagnosis import (
     Asking,
     Diagnosis,
     Finding,
+    Found,
     diagnose,
     finding,
     reworded,
@@ -24,6 +25,7 @@ from kb.gaps.diagnosis import (
     why_unseen,
     widened,
 )
+from kb.people.scope import Scope
 from kb.people.users import Role, User
 from kb.studio.life import may_read
 from tests.gaps.need import NEEDS, Need, base_of_needs
@@ -85,6 +87,30 @@ def test_what_the_first_three_have_is_there_already(asker: Asker) -> None:
     found = finding(asking("路由器一直亮红灯"), asker.find, asker.base, {})
     assert found.article is not None
     assert (found.reason, found.article.id, found.own_rank) == ("found", "router-red-light-zh", 1)
+
+
+@pytest.mark.parametrize(("probability", "reason"), [(0.89, "missing"), (0.95, "found")])
+def test_what_they_saw_and_did_not_use_is_no_answer_unless_the_search_is_sure(
+    asker: Asker, probability: float, reason: str
+) -> None:
+    seen = asker.engine.article("router-red-light-zh")
+
+    def find(question: str, scope: Scope) -> Found:
+        return Found((seen,), probability if "zh-CN" in scope.langs else 0.1)
+
+    assert finding(asking("人脸锁怎么加到苹果家庭"), find, asker.base, {}).reason == reason
+
+
+@pytest.mark.parametrize(("twin_seen", "reason"), [(True, "missing"), (False, "other_language")])
+def test_it_is_only_in_the_other_language_where_its_twin_is_not_seen(
+    asker: Asker, twin_seen: bool, reason: str
+) -> None:
+    zh, en = (asker.engine.article(f"router-red-light-{lang}") for lang in ("zh", "en"))
+
+    def find(question: str, scope: Scope) -> Found:
+        return Found((en,), 0.7) if scope.langs == {"en"} else Found((zh,) if twin_seen else (), 0.4)
+
+    assert finding(asking("路由器亮红灯"), find, asker.base, {}).reason == reason
 
 
 def test_a_language_filter_hides_the_other_language(asker: Asker) -> None:

@@ -167,7 +167,7 @@ def test_the_page_and_the_markdown_say_what_callers_said_and_do_nothing_with_it(
     ("language", "why", "answer"),
     [
         ("zh", "已归档，或者已过有效期", "能回答它的文章：锁进水了怎么办"),
-        ("en", "is archived, or its validity", "What would answer: 锁进水了怎么办"),
+        ("en", "is archived, or its validity", "What may answer: 锁进水了怎么办"),
     ],
 )
 def test_why_it_missed_is_told_and_what_would_answer_to_those_who_may_read_it(

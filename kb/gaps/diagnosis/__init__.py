@@ -111,7 +111,7 @@ def finding(
     found = [*_certain(asking, own, find, base, known), *_likely(asking, own, find, base)]
     found = found or list(_by_synonym(asking, own, find, base, synonyms))
     best = max(found, key=lambda one: (one.certain, one.probability or 0.0), default=Finding(asking, "missing"))
-    foreign = best.reason == "found" and _only_foreign(best, own)
+    foreign = best.reason == "found" and best.article and _only_foreign(best.article, asking, own)
     return replace(best, reason="other_language") if foreign else best
 
 
@@ -127,19 +127,19 @@ def _certain(asking: Asking, own: Found, find: Find, base: Base, known: Mapping[
 
 
 def _likely(asking: Asking, own: Found, find: Find, base: Base) -> Iterator[Finding]:
-    """What the search believes: what stands there already; unless that is sure, the first that a wider one lets in."""
-    if own.is_likely:
+    """What the search is sure to have there already, else the first that a wider one lets in and believes to answer.
+
+    Less than sure is not enough for what those who asked saw and did not use.
+    """
+    if own.articles and (own.probability or 0.0) >= FOUND_FROM:
         yield _made(asking, "found", own.articles[0], 1, own, own.probability)
-        if (own.probability or 0.0) >= FOUND_FROM:
-            return
+        return
     for wider in widened(asking, base):
         wide = find(asking.question, wider)
         if not wide.is_likely:
             continue
         first = wide.articles[0]
-        reason = why_unseen(first, asking, base)
-        if not reason and not _speaks(first, asking):
-            reason = "other_language"
+        reason = why_unseen(first, asking, base) or ("other_language" if _only_foreign(first, asking, own) else "")
         if reason:
             yield _made(asking, reason, first, 1, own, wide.probability)
 
@@ -166,10 +166,9 @@ def _made(
     return Finding(asking, reason, article, rank, own.rank(article.id), probability, certain)
 
 
-def _only_foreign(best: Finding, own: Found) -> bool:
+def _only_foreign(one: Article, asking: Asking, own: Found) -> bool:
     """Whether what answers is in the other language, and its twin not among what they may see."""
-    one = best.article
-    return one is not None and not _speaks(one, best.asking) and not any(one.twin == other.id for other in own.articles)
+    return not _speaks(one, asking) and not any(one.twin == other.id for other in own.articles)
 
 
 def _speaks(article: Article, asking: Asking) -> bool:

@@ -71,4 +71,4 @@ def department_name(served: Served, key: str) -> str:
 
 
 def _signals(one: Miss) -> str:
-    return ", ".join(t(f"gaps.signal_{signal}") for signal in one.signals)
+    return ("、" if hl() == "zh" else ", ").join(t(f"gaps.signal_{signal}") for signal in one.signals)
