@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from kb.care.chores import GapKeeper, questions_of
 from kb.doors.wiring import Desk
 from kb.finding.search import Vector
 from kb.gaps import gap, misses
+from kb.gaps.clusters import regrouping
+from kb.gaps.clusters.regrouping import Question, Regrouped
 from tests.fake_encoder import HashEncoder
 from tests.on_call import base_of, desk_of
 from tests.people_on_the_floor import BO, MAY, MINUTE, NOON, SUE
@@ -88,6 +92,27 @@ def test_nothing_is_embedded_twice_nor_many_at_once(call_desk: Desk, tmp_path: P
     searched(call_desk, "may", "c-99", "one more that is new")
     GapKeeper(tmp_path / "vectors.sqlite").look(call_desk.database, engine, second, LATER + MINUTE)
     assert second.given == [1]
+
+
+def test_all_questions_are_looked_at_together_when_enough_are_new(
+    call_desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    really, numbers = regrouping.regroup, itertools.count()
+
+    def regroup(asked: Sequence[Question], *rest: Any) -> Regrouped:
+        looked.append(len(asked))
+        return really(asked, *rest)
+
+    monkeypatch.setattr(regrouping, "regroup", regroup)
+    engine, keeper = call_desk.open().opened.engine, GapKeeper(tmp_path / "vectors.sqlite")
+    for count, expected in ((regrouping.LEAST - 1, []), (1, [regrouping.LEAST]), (1, [regrouping.LEAST])):
+        for _ in range(count):
+            n = next(numbers)
+            searched(call_desk, "may", f"c-{n}", f"第 {n} 件事情怎么办")
+        keeper.look(call_desk.database, engine, HashEncoder(), LATER)
+        assert looked == expected
+    assert sum(calls for _, calls, _ in gaps(call_desk)) == regrouping.LEAST + 1
 
 
 @pytest.mark.parametrize("missing", ["encoder", "engine"])

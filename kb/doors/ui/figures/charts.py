@@ -159,12 +159,16 @@ def reuse(points: Sequence[tuple[float, float]]) -> None:
     _draw(area + _rule(MOST, carried), t("figures.reuse_alt"))
 
 
+# A bar's place, as its whole name does not fit under it.
+PLACE = alt.Axis(labelExpr="split(datum.value, '.')[0]", labelAngle=0, ticks=False)
+
+
 def pareto(gaps: Sequence[tuple[str, float, float]]) -> None:
     """(name, minutes lost, share of all so far) of the dearest gaps, dearest first, with the 80 % line."""
     rows = [{"gap": f"{n}. {name}", "minutes": lost, "so_far": share} for n, (name, lost, share) in enumerate(gaps, 1)]
     names = [str(row["gap"]) for row in rows]
     base = _chart(rows).encode(
-        x=alt.X("gap:N", sort=names, title=None, axis=alt.Axis(labels=False, ticks=False)),
+        x=alt.X("gap:N", sort=names, title=t("figures.gap"), axis=PLACE),
         tooltip=[
             _tip("gap:N", t("figures.gap")),
             alt.Tooltip("minutes:Q", title=t("figures.minutes_lost"), format=".0f"),
