@@ -37,7 +37,7 @@ $(TOOLS)/.ready:
 
 faults: setup-dev
 	$(BIN)/python -m tests.faults --json benchmarks/results/faults.json
-	DRILLS=50 $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py
+	DRILLS=50 OFFSETS=100 LOCKED=60 $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py tests/faults tests/doors/test_recorder.py
 	FAULTS=10000 $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
 
 lint: setup-dev

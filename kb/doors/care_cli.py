@@ -36,13 +36,21 @@ def _run(command: Callable[[Settings, str], int]) -> None:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--to", "target", type=click.Path(path_type=Path), help="The file; firstcall-MOMENT.backup if left out.")
-@_passphrase
 @click.pass_context
-def backup(context: click.Context, target: Path | None, words: Path | None) -> None:
-    """Write a backup: database, articles, settings without their secrets, in one file, while the app runs."""
-    if context.invoked_subcommand:
-        return
+def backup(context: click.Context) -> None:
+    """Write a backup here, or: write, check, restore, drill."""
+    if context.invoked_subcommand is None:
+        context.invoke(write)
+
+
+@backup.command()
+@click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@_passphrase
+def write(target: Path | None = None, words: Path | None = None) -> None:
+    """Database, articles, settings without their secrets, in one file, while the app runs.
+
+    FILE is firstcall-MOMENT.backup where it is left out.
+    """
 
     def command(configured: Settings, language: str) -> int:
         at = datetime.now(UTC)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -164,6 +166,27 @@ def test_what_nobody_can_answer_is_recorded_in_one_key_and_joined_by_the_next(
     sent(fresh)
     assert len(rows(app, tables.gap_report, gap=gap.id)) == 2
     assert len(rows(app, tables.gap, question=UNANSWERED[lang])) == 1
+
+
+def test_what_the_database_does_not_take_yet_is_told_and_comes_in_by_itself(fresh: Page, app: App) -> None:
+    ask(fresh, "is the moon lamp dimmable")
+    with closing(sqlite3.connect(app.home / "firstcall.sqlite", isolation_level=None)) as other:
+        wait_for(lambda: _locks(other), 20, "nobody else writes")
+        fresh.keyboard.press("Alt+n")
+        expect(fresh.locator("#spooled")).to_be_visible(timeout=20_000)
+        ask(fresh, "refund to an expired card")
+        other.execute("ROLLBACK")
+    expect(fresh.locator("#spooled")).to_have_count(0, timeout=30_000)
+    sent(fresh)
+    assert len(rows(app, tables.gap, question="is the moon lamp dimmable")) == 1
+
+
+def _locks(other: sqlite3.Connection) -> bool:
+    try:
+        other.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _asked_again(page: Page, gap: str) -> bool:
