@@ -15,7 +15,8 @@ The two sets hold the same documents and questions under the same ids (xquad_zh 
     sample_other@5 share of the first two kinds that has its article among the first five
 
 `firstcall_as_one` is the product with the languages searched as one. A set that benchmarks/fit.py fitted on is
-searched with the weights it fitted without that set.
+searched with the weights it fitted without that set; how the two languages are merged was fitted on
+`languages_fitted_on`, and benchmarks/cross_fit.py has the figures of each base without it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if not __package__:  # run as a file: import the project, not this folder
 
 import argparse
 import copy
+import json
 import shutil
 import tempfile
 import tomllib
@@ -56,6 +58,7 @@ from kb.text import language
 
 SYSTEMS = ("firstcall", "firstcall_as_one", "dense", "bm25")
 SAMPLE_SYSTEMS = SYSTEMS[:2]
+FIT = bench.RESULTS / "cross-fit.json"  # of the constants of kb/finding/search/languages.py
 
 
 def in_chinese(id: str) -> bool:
@@ -119,7 +122,12 @@ def measure(zh: LabelledSet, en: LabelledSet) -> dict[str, Any]:
             systems[name] |= figures
     for figures in systems.values():
         figures["mixed"] = round((figures["mixed_other"] + figures["mixed_same"]) / 2, 4)
-    more = {"questions": len(zh.questions), "documents": len(zh.documents), "weights": dict(chosen.weights)}
+    more = {
+        "questions": len(zh.questions),
+        "documents": len(zh.documents),
+        "weights": dict(chosen.weights),
+        "languages_fitted_on": json.loads(FIT.read_text("utf-8"))["fitted_on"],
+    }
     return bench.result("cross", f"{zh.name}+{en.name}", systems, chosen.fitted_on, **more)
 
 

@@ -20,6 +20,7 @@ from kb.finding.search.lists import WEIGHTS, Scored, found_in
 from kb.finding.verdict import ABROAD, USUAL
 from kb.people.scope import Scope
 
+LATE_ABROAD = 10  # of the first articles in another language, as many as late interaction is worked out for
 SOFT = 0.12  # of late interaction, over which the other language's scores fall to 1/e
 TITLES = 0.12  # how much further the other language stands behind where a title is asked, not a caller's question
 TRUST = 50  # own questions that count as much as what is usual elsewhere
@@ -63,7 +64,7 @@ def apart(
     by = weights if terms and terms.alike else wordless
     return (
         found_in(asked, vector, tokens, home, index, weights, terms),
-        found_in(asked, vector, tokens, abroad, index, by, terms),
+        found_in(asked, vector, tokens, abroad, index, by, terms, LATE_ABROAD),
     )
 
 

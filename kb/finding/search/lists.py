@@ -39,7 +39,7 @@ class Scored:
 
     scores: article → score in [0, 1], best first
     lists:  where each article stands in each list
-    near:   the first `LATE_DEPTH` articles token by token
+    near:   the first articles token by token
     abroad: the lists of other languages, where they are asked apart
     """
 
@@ -57,6 +57,7 @@ def found_in(
     index: Index,
     weights: Mapping[str, float] = WEIGHTS,
     terms: text.QueryTerms | None = None,
+    late_depth: int = LATE_DEPTH,
 ) -> Scored:
     """The lists that have a weight fused, and the first put in order by late interaction. `terms` as for `lists_of`."""
     lists = lists_of(asked, vector, scope, index, terms, lexical="lexical" in weights)
@@ -64,7 +65,7 @@ def found_in(
     late_weight = weights.get("late", 0.0)
     if tokens is None or not late_weight:
         return Scored(fused, lists, {})
-    first = list(fused)[:LATE_DEPTH]
+    first = list(fused)[:late_depth]
     near = dict(zip(first, index.maxsim(first, tokens), strict=True))
     lists["late"] = late(near)
     return Scored(reranked(fused, lists["late"], late_weight), lists, near)
