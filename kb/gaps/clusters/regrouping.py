@@ -100,10 +100,10 @@ def questions(connection: sa.Connection, tag: str = "") -> tuple[Question, ...]:
     missed = sa.select(miss.c.gap, miss.c.question, miss.c.at, sa.literal(0).label("said")).where(miss.c.gap != "")
     said = sa.select(report.c.gap, report.c.question, report.c.at, sa.literal(1)).where(report.c.undone_at.is_(None))
     both = sa.union_all(missed, said).subquery()
-    root, latest = goes_by.label("root"), sa.func.max(both.c.at)
-    asked = sa.select(root, both.c.question, sa.func.max(both.c.said).label("said")).join(gap, gap.c.id == both.c.gap)
-    wanted = asked.where(both.c.question != "", gap.c.tag == tag).group_by(root, both.c.question)
-    rows = connection.execute(wanted.order_by(latest.desc(), root).limit(MOST)).all()
+    ours = sa.select(goes_by.label("root"), both.c.question, both.c.at, both.c.said).join(gap, gap.c.id == both.c.gap)
+    one = ours.where(both.c.question != "", gap.c.tag == tag).subquery().c
+    asked = sa.select(one.root, one.question, sa.func.max(one.said).label("said")).group_by(one.root, one.question)
+    rows = connection.execute(asked.order_by(sa.func.max(one.at).desc(), one.root).limit(MOST)).all()
     touched = _touched(connection)
     first = {row.id: row.at for row in connection.execute(sa.select(gap.c.id, gap.c.at))}
     in_order = sorted(rows, key=lambda row: (first[row.root], row.root, row.question))

@@ -199,9 +199,10 @@ def _missed(connection: sa.Connection, table: RoundTable) -> dict[str, int]:
     """Gap, by the id it goes by now → how many calls missed it since."""
     miss, one = tables.miss.c, tables.gap.c
     roots = sa.select(goes_by).where(one.id.in_([item.gap for item in table.items]))
-    calls = sa.select(goes_by.label("gap"), sa.func.count(sa.distinct(miss.call)).label("calls"))
-    met = calls.join(tables.gap, one.id == miss.gap).where(miss.at > table.at, goes_by.in_(roots)).group_by(goes_by)
-    return {row.gap: row.calls for row in connection.execute(met)}
+    since = sa.select(goes_by.label("gap"), miss.call).join(tables.gap, one.id == miss.gap)
+    met = since.where(miss.at > table.at, goes_by.in_(roots)).subquery().c
+    calls = sa.select(met.gap, sa.func.count(sa.distinct(met.call)).label("calls")).group_by(met.gap)
+    return {row.gap: row.calls for row in connection.execute(calls)}
 
 
 def _of_row(row: sa.Row[Any]) -> Item:
