@@ -15,7 +15,7 @@ from typing import Any
 from kb.care.spool import Spool
 from kb.db import Connection
 from kb.doors.wiring import Desk
-from kb.errors import AwayError
+from kb.errors import AwayError, StoreError
 from kb.people.users import User
 
 log = logging.getLogger("firstcall")
@@ -74,7 +74,11 @@ class Recorder:
         return self._spool.waiting()
 
     def replay(self) -> int:
-        """Take what the database takes, in order; how many records wait afterwards."""
+        """Take what the database takes, in order; how many records wait afterwards.
+
+        Raises StoreError where it cannot even be opened: that is no record's fault.
+        """
+        _ = self._desk.database
         for entry in self._spool.entries():
             with self._order:
                 try:
@@ -104,6 +108,8 @@ class Recorder:
         while True:
             try:
                 left = self.replay()
+            except StoreError:
+                left = 1
             except Exception:  # whatever it is, what waits is tried again
                 log.exception("the spool could not be emptied")
                 left = 1

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from kb import tables
 from kb.config import ROOT
+from kb.db import Database
 from kb.doors.wiring import Desk
 from tests.on_call import client, refused, told
 from tests.people_on_the_floor import MAY, PHONE
@@ -127,6 +128,27 @@ def test_a_record_that_turns_out_wrong_is_set_aside_and_those_behind_it_come_in(
     assert rows(call_desk, tables.gap, "id") == [("g-2",)]
     (aside,) = (call_desk.settings.spool / "aside").glob("*.json")
     assert "gap_not_found" in aside.with_suffix(".txt").read_text()
+
+
+def test_a_database_that_does_not_open_is_no_records_fault(call_desk: Desk) -> None:
+    may = client(call_desk, MAY)
+    with locked(call_desk):
+        told(may, "/api/gaps", id="r-1", gap="g-1", call="c", q="x")
+        call_desk.database.close()
+        path = Path(call_desk.settings.database_url.removeprefix("sqlite:///"))
+        away = path.rename(path.with_name("away"))
+    Database(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path)) as raw:  # of a newer program
+        raw.execute("UPDATE schema SET version = 999")
+        raw.commit()
+    del call_desk.database
+    client(call_desk, MAY)  # as after a restart
+    time.sleep(1.5)
+    assert (spooled(call_desk), (call_desk.settings.spool / "aside").exists()) == (1, False)
+    path.unlink()
+    away.rename(path)
+    assert within(60, lambda: spooled(call_desk) == 0)
+    assert rows(call_desk, tables.gap, "id") == [("g-1",)]
 
 
 def test_what_a_killed_program_left_comes_in_when_it_starts_again(call_desk: Desk) -> None:

@@ -18,7 +18,7 @@ from kb.config import ROOT
 AT_ONCE = 100  # kills of one base: the next begins anew, so that looking at all of it stays cheap
 # name: module, its first argument, kills, what comes after the seed; whether nothing may be torn or lost; kills at once
 TRIALS: dict[str, tuple[str, str, int, tuple[str, ...], bool, int]] = {
-    "publish": ("publishing", "product", 1_000, (), True, AT_ONCE),
+    "publish": ("publishing", "product", 1_700, (), True, AT_ONCE),
     "publish, naive": ("publishing", "naive", 100, (), False, AT_ONCE),
     "write": ("storing", "writes", 1_000, (), True, AT_ONCE),
     "write, naive": ("storing", "writes", 100, ("naive",), False, AT_ONCE),
