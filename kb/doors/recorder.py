@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 from kb.care.spool import Spool
 from kb.db import Connection
 from kb.doors.wiring import Desk
-from kb.errors import AwayError, StoreError
+from kb.errors import AwayError, GenerationError, StoreError
 from kb.people.users import User
 
 log = logging.getLogger("firstcall")
@@ -84,7 +85,7 @@ class Recorder:
                 try:
                     self._write(entry.path, Asked(entry.by, entry.at, entry.given, entry.call))
                     self._spool.taken(entry.name)
-                except AwayError:
+                except (AwayError, GenerationError):  # neither the database nor a missing index is its fault
                     break
                 except Exception as error:  # tried again it would stop all that wait behind it
                     log.warning("a spooled record cannot be taken: %s %r", entry.path, type(error))
@@ -104,7 +105,6 @@ class Recorder:
             threading.Thread(target=self._replay_on, name="spool", daemon=True).start()
 
     def _replay_on(self) -> None:
-        rest = threading.Event()
         while True:
             try:
                 left = self.replay()
@@ -117,4 +117,4 @@ class Recorder:
                 self._emptying = bool(left or self._spool.waiting())
                 if not self._emptying:
                     return
-            rest.wait(AGAIN)
+            time.sleep(AGAIN)

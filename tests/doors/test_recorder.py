@@ -20,6 +20,7 @@ from kb import tables
 from kb.config import ROOT
 from kb.db import Database
 from kb.doors.wiring import Desk
+from kb.errors import GenerationError
 from tests.on_call import client, refused, told
 from tests.people_on_the_floor import MAY, PHONE
 from tests.waiting import within
@@ -149,6 +150,20 @@ def test_a_database_that_does_not_open_is_no_records_fault(call_desk: Desk) -> N
     away.rename(path)
     assert within(60, lambda: spooled(call_desk) == 0)
     assert rows(call_desk, tables.gap, "id") == [("g-1",)]
+
+
+def test_an_index_that_is_not_there_yet_is_no_records_fault(call_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(id: str, by: object) -> None:
+        raise GenerationError("index_missing")
+
+    may = client(call_desk, MAY)
+    monkeypatch.setattr(call_desk, "read", missing)
+    with locked(call_desk):
+        told(may, "/api/calls/c-1/events", events=[{"id": "e-1", "kind": "open", "article": "late-en"}])
+    assert not within(1.5, lambda: spooled(call_desk) == 0)  # the database is back, the index is not
+    monkeypatch.undo()
+    assert within(60, lambda: spooled(call_desk) == 0)
+    assert rows(call_desk, tables.event, "id", "article") == [("e-1", "late-en")]
 
 
 def test_what_a_killed_program_left_comes_in_when_it_starts_again(call_desk: Desk) -> None:
