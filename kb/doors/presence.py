@@ -74,7 +74,7 @@ class Presence:
             known = before.get(key)
             if known is None or now - known.read_at > GRACE:
                 raise
-            known.believed_at = time.monotonic()
+            known.believed_at = known.used_at = time.monotonic()
             return known.session
         used = {old: known.used_at for old, known in before.items()} | {key: now}
         self._known = {one: _Known(session, now, now, used[one]) for one, session in found.items()}
