@@ -32,7 +32,7 @@ button kbd { color: inherit !important; opacity: 1 !important; }
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
 """
 CORNER = """
-.st-key-corner { position: fixed; top: .6rem; right: 3.5rem; z-index: 999990; width: auto; gap: .75rem; }
+.st-key-corner { position: fixed; top: .85rem; right: 3.5rem; z-index: 999990; width: auto; gap: .75rem; }
 .leave { display: flex; align-items: center; gap: .6rem; margin: 0; font-size: .9rem; white-space: nowrap; }
 .leave span { max-width: 14rem; overflow: hidden; text-overflow: ellipsis; opacity: .8; }
 .leave button { padding: .2rem .7rem; font: inherit; color: inherit; background: none; cursor: pointer;
