@@ -324,7 +324,7 @@ def imports(home: Path, kills: int, seed: int) -> Found:
 def _carry_out(home: Path) -> None:
     url = f"sqlite:///{home}/firstcall.sqlite"
     desk = Desk(Settings(articles=home / "articles", home=home, database_url=url))
-    failed = transfer.carry_out(desk, EDITOR, transfer.plan(desk, EDITOR, pack(FILES)), NOON).failed
+    failed = transfer.carry_out(desk, EDITOR, transfer.plan(desk, EDITOR, pack(FILES), NOON), NOON).failed
     if failed:
         raise RuntimeError(str(failed))
 
