@@ -14,6 +14,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from kb.config import ROOT, settings
 from kb.db import Database
 from kb.doors.wiring import Desk
+from tests.new_database import new_database
 from tests.on_call import base_of, desk_of
 from tests.small_base import NOON, SmallBase
 
@@ -43,7 +44,7 @@ def base(tmp_path: Path) -> SmallBase:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database in a file of its own, `firstcall.sqlite` in `tmp_path`."""
-    database = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
+    database = new_database(tmp_path / "firstcall.sqlite")
     yield database
     database.close()
 
@@ -57,7 +58,9 @@ def call_base(tmp_path_factory: pytest.TempPathFactory) -> SmallBase:
 @pytest.fixture
 def call_desk(call_base: SmallBase, tmp_path: Path) -> Iterator[Desk]:
     """A desk of that base with an empty database, `firstcall.sqlite` in `tmp_path`."""
-    desk = desk_of(call_base, tmp_path / "firstcall.sqlite")
+    path = tmp_path / "firstcall.sqlite"
+    new_database(path).close()
+    desk = desk_of(call_base, path)
     yield desk
     desk.database.close()
 

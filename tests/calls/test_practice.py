@@ -16,8 +16,8 @@ from kb.calls import practice
 from kb.calls.practice import Attempt, Question, comes_back, known, median_seconds, next_question, questions
 from kb.config import ROOT
 from kb.content.articles import Article, parse
-from kb.db import Database
 from kb.people.users import Role, User
+from tests.new_database import new_database
 from tests.small_base import markdown
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -47,7 +47,7 @@ LOCK = Question("I am locked out", "lock-en", "", real=False)
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sa.Connection]:
-    database = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
+    database = new_database(tmp_path / "firstcall.sqlite")
     with database.write() as one:
         yield one
     database.close()

@@ -20,6 +20,7 @@ from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError
 from kb.i18n import LANGUAGES, explain
 from kb.people import accounts, sessions, users
 from kb.people.users import OPERATOR, SAMPLES, Role, User
+from tests.new_database import new_database
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -30,7 +31,7 @@ DESK, ELSEWHERE = "10.0.0.7", "203.0.113.9"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    one = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
+    one = new_database(tmp_path / "firstcall.sqlite")
     yield one
     one.close()
 

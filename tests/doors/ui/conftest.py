@@ -15,6 +15,7 @@ from kb.doors.ui.one_gap import mending, moving, surging
 from kb.people import users
 from kb.people.users import Role, User
 from tests.fake_encoder import HashEncoder
+from tests.new_database import new_database
 
 PAGES = ROOT / "kb/doors/ui"
 
@@ -37,6 +38,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(indexed: Path, tmp_path: Path) -> Iterator[wiring.Desk]:
     """A desk that answers by words, with an empty database."""
     url = f"sqlite:///{tmp_path}/firstcall.sqlite"
+    new_database(tmp_path / "firstcall.sqlite").close()
     one = wiring.Desk(Settings(articles=ROOT / "articles", home=indexed, database_url=url))
     one.open()
     yield one
