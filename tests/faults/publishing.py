@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexer import generation
+from indexer.generation import disk, opening
 from kb import failpoints
 from kb.failpoints import POINTS, reached
 from tests.faults.children import child, end, hears, told
@@ -59,8 +59,8 @@ class Product:
     def read(self, *, afresh: bool) -> int:
         """Open what serves, by nothing but the product's own check."""
         if afresh:
-            generation._verified.clear()
-            generation._held.clear()
+            disk._verified.clear()
+            opening._held.clear()
         opened = self.base.open()
         rounds = {opened.engine.article(id).title.rpartition(" ")[2] for id in opened.engine.ids}
         if opened.damaged or len(rounds) != 1 or len(opened.engine.ids) != 3:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer import generation
+from indexer.generation import disk, opening
 from kb.errors import GenerationError
 from tests.faults.publishing import Product
 from tests.small_base import SmallBase
@@ -76,8 +77,8 @@ def trial(home: Path, damages: int, seed: int) -> Found:
         if broken == raw:
             broken = raw + b"?"
         path.write_bytes(broken)
-        generation._verified.clear()
-        generation._held.clear()
+        disk._verified.clear()
+        opening._held.clear()
         begun = time.monotonic()
         try:
             opened = generation.open_current(index)

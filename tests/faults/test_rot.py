@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from indexer import generation
+from indexer.generation import opening
 from tests.faults import rotting
 
 
@@ -22,6 +23,6 @@ def test_the_same_damages_are_missed_by_a_reader_that_does_not_verify(tmp_path: 
     def trusting(index: Path, name: str, sha256: str = "") -> generation.Manifest:
         return generation.read_manifest(index, name)
 
-    with mock.patch.object(generation, "verified", trusting):
+    with mock.patch.object(opening, "verified", trusting):
         found = rotting.trial(tmp_path, 60, 1)
     assert found.torn

@@ -21,6 +21,7 @@ import pytest
 from indexer import generation
 from indexer.engine import fields as engines
 from indexer.engine import write_lexical
+from indexer.generation import opening
 from kb.config import ROOT
 from kb.errors import GenerationError, PublishError
 from kb.finding.chunks import ASKS
@@ -606,7 +607,7 @@ def test_a_reader_that_is_overtaken_by_two_publishers_looks_again(
             publish_rounds(base, 2, keep=2)  # what this reader is about to open is collected
         return opened_named(index, name, sha256)
 
-    monkeypatch.setattr(generation, "open_named", slow)
+    monkeypatch.setattr(opening, "open_named", slow)
     opened = base.open()
     assert overtaken[0] not in generation.generations(base.index)
     assert (opened.damaged, round_of(opened)) == ((), {"2"})
