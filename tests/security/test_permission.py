@@ -102,7 +102,7 @@ class Function:
     name: str  # kb.calls.call.begin
     first: str  # the action that its first statement requires, '' for none
     own: bool  # it requires it of one's own things only
-    calls: frozenset[str]  # names of what it calls, as written
+    calls: frozenset[str]  # full names of what it calls, as far as they are ours: kb.calls.journal.append
     asks: bool  # it requires something itself, anywhere
 
 
@@ -114,6 +114,7 @@ def rooms() -> Iterator[tuple[str, ast.Module]]:
 
 
 def _functions(module: str, tree: ast.Module) -> Iterator[tuple[Function, bool]]:
+    names = _names(module, tree)
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
             continue
@@ -127,11 +128,24 @@ def _functions(module: str, tree: ast.Module) -> Iterator[tuple[Function, bool]]
                 f"{module}.{node.name}",
                 Action[found[1]].value if found else "",
                 "owner=" in asked,
-                frozenset(ast.unparse(one.func) for one in inside),
+                frozenset(filter(None, (_meant(ast.unparse(one.func), names) for one in inside))),
                 _asks(inside),
             ),
             "by" in named and not node.name.startswith("_"),
         )
+
+
+def _names(module: str, tree: ast.Module) -> dict[str, str]:
+    """What a name at the top of a module stands for: its own functions and what it imports of ours."""
+    own = {node.name: f"{module}.{node.name}" for node in tree.body if isinstance(node, ast.FunctionDef)}
+    brought = (node for node in tree.body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("kb"))
+    return own | {one.asname or one.name: f"{node.module}.{one.name}" for node in brought for one in node.names}
+
+
+def _meant(call: str, names: Mapping[str, str]) -> str:
+    """The full name of what a call as written calls, '' for what is not of ours."""
+    head, dot, rest = call.partition(".")
+    return f"{names[head]}{dot}{rest}" if head in names else ""
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -142,39 +156,25 @@ def _asks(calls: list[ast.Call]) -> bool:
     return any(ast.unparse(one.func).rpartition(".")[2] in ("require", "may") for one in calls)
 
 
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
 FOUND = [pair for module, tree in rooms() for pair in _functions(module, tree)]
 EVERY = {one.name: one for one, _ in FOUND}
 ACTING = {one.name: one for one, acts in FOUND if acts}
 FIRST = {name: one for name, one in ACTING.items() if one.first}
-ALIKE: dict[str, list[str]] = {}  # by the last part of their names
-for _name in EVERY:
-    ALIKE.setdefault(_last(_name), []).append(_name)
 
 
-def asks(name: str) -> bool:
+def asks(name: str, every: Mapping[str, Function] = EVERY) -> bool:
     """Whether a function requires something itself, or calls one that does."""
     seen, waiting = {name}, [name]
     while waiting:
-        one = EVERY.get(waiting.pop())
+        one = every.get(waiting.pop())
         if one is None:
             continue
         if one.first or one.asks:
             return True
-        module = one.name.rpartition(".")[0]
-        named = ((call, other) for call in one.calls for other in ALIKE.get(_last(call), ()))
-        reached = {other for call, other in named if _is_call_of(call, other, module)} - seen
+        reached = one.calls - seen
         seen |= reached
         waiting += reached
     return False
-
-
-def _is_call_of(call: str, name: str, module: str) -> bool:
-    """`pop(…)` of the same module or imported by its name, or `call.pop(…)` of the room `kb.calls.call`."""
-    return name == f"{module}.{call}" or name.endswith(f".{call}")
 
 
 def test_there_are_functions_that_act_for_somebody() -> None:
