@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: run test security faults lock lint bench setup setup-dev index browser clean
+.PHONY: run openapi test security faults lock lint bench setup setup-dev index browser clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -39,6 +39,10 @@ faults: setup-dev
 	$(BIN)/python -m tests.faults --json benchmarks/results/faults.json
 	DRILLS=50 OFFSETS=100 LOCKED=60 $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py tests/faults tests/doors/test_recorder.py
 	FAULTS=10000 $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
+
+# docs/openapi.json, from the code
+openapi: setup
+	$(BIN)/python -c 'from kb.doors.v1.openapi import text; print(text(), end="")' >docs/openapi.json
 
 lint: setup-dev
 	$(BIN)/ruff check .

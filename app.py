@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 
-from kb.doors import api, call_api, media_api, sign_in
+from kb.doors import api, call_api, media_api, sign_in, v1
 from kb.doors.gate import Gate
 from kb.doors.gate.policy import content_policy
 from kb.doors.wiring import desk
@@ -65,6 +65,12 @@ gate = Middleware(
 app = st.App(
     HERE / "kb/doors/ui/shell.py",
     lifespan=lifespan,
-    routes=[*sign_in.routes(desk()), *api.routes(desk()), *call_api.routes(desk()), *media_api.routes(desk())],
+    routes=[
+        *sign_in.routes(desk()),
+        *api.routes(desk()),
+        *call_api.routes(desk()),
+        *media_api.routes(desk()),
+        *v1.routes(desk()),
+    ],
     middleware=[gate],
 )

@@ -293,7 +293,20 @@ round_item = sa.Table(
     sa.Column("decided_at", Moment),
 )
 
-# What is to be told to other systems, until they have it. `id` is the idempotency key.
+# What happened that other systems may want to hear, written with it (`kb.systems.outbox`).
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),  # rises: the order in which it happened
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("subject", sa.String(240), nullable=False),  # what it is about: `gap:…`, `article:…`
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),  # JSON, without personal data
+    sa.Index("outbox_by_time", "at"),
+)
+
+# What is to be told to which address, until it has it. `id` is made of what happened and the address.
 webhook = sa.Table(
     "webhook",
     metadata,
@@ -307,7 +320,11 @@ webhook = sa.Table(
     sa.Column("sent_at", Moment),
     sa.Column("given_up_at", Moment),
     sa.Column("problem", sa.String(200), nullable=False, default=""),
+    sa.Column("event", sa.String(64), nullable=False, default="", server_default=""),  # outbox.id
+    sa.Column("number", sa.Integer, nullable=False, default=0, server_default="0"),  # outbox.number
+    sa.Column("subject", sa.String(240), nullable=False, default="", server_default=""),
     sa.Index("webhook_waiting", "sent_at", "next_at"),
+    sa.Index("webhook_in_order", "url", "subject", "number"),
 )
 
 # --- learning --------------------------------------------------------------------------------------
@@ -433,6 +450,19 @@ api_key = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
     sa.Column("revoked_at", Moment),
+    sa.Column("langs", sa.JSON),  # of the articles it may see; NULL = every one
+)
+
+# What a program was answered under its own key of a request (`kb.systems.receipts`).
+receipt = sa.Table(
+    "receipt",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # sha256 of who asked and the key of the request
+    sa.Column("asked", sa.String(64), nullable=False),  # sha256 of what was asked
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("receipt_by_time", "at"),
 )
 
 # Who somebody is at the company's own provider of identities (`kb.people.oidc`).
@@ -565,4 +595,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # flags are answered
     grow,  # gaps are replayed, and talked about at a round table
     grow,  # what would answer it, on the agenda
+    grow,  # what happened, for other systems; what programs were answered
 )

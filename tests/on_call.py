@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kb.config import ROOT, Settings
-from kb.doors import api, call_api, media_api
+from kb.doors import api, call_api, media_api, v1
 from kb.doors.wiring import Desk
 from kb.finding.search import Encoder
 from kb.people.users import User
@@ -103,7 +103,8 @@ def signed_in(app: ASGIApp, by: User) -> ASGIApp:
 
 def client(desk: Desk, by: User, language: str = "en") -> TestClient:
     """A browser in a language, with somebody signed in."""
-    app = Starlette(routes=[*api.routes(desk), *call_api.routes(desk), *media_api.routes(desk)])
+    routes = [*api.routes(desk), *call_api.routes(desk), *media_api.routes(desk), *v1.routes(desk)]
+    app = Starlette(routes=routes)
     return TestClient(signed_in(app, by), headers={"accept-language": language}, raise_server_exceptions=False)
 
 

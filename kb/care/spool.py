@@ -49,7 +49,8 @@ class Spool:
     def put(self, path: str, call: str, at: datetime, by: User, given: Mapping[str, Any]) -> None:
         """Keep a record behind all others. Raises AwayError where not even that is possible."""
         self._last += 1
-        person = asdict(by) | {"teams": sorted(by.teams), "langs": sorted(by.langs)}
+        scopes = None if by.scopes is None else sorted(by.scopes)
+        person = asdict(by) | {"teams": sorted(by.teams), "langs": sorted(by.langs), "scopes": scopes}
         tree = {"path": path, "call": call, "at": at.isoformat(), "by": person, "given": _masked(given)}
         body = json.dumps(tree, ensure_ascii=False).encode()
         place = self._folder / f"{self._last:012}-{secrets.token_hex(4)}.json"
@@ -94,7 +95,9 @@ class Spool:
             raise ValueError("hash")
         tree = json.loads(body)
         by = tree["by"]
+        scopes = by.get("scopes")  # not in what an earlier program spooled
         person = {**by, "role": Role(by["role"]), "teams": frozenset(by["teams"]), "langs": frozenset(by["langs"])}
+        person |= {"scopes": None if scopes is None else frozenset(scopes)}
         at = datetime.fromisoformat(tree["at"])
         return Entry(name, tree["path"], tree["call"], at, User(**person), tree["given"])
 

@@ -59,10 +59,6 @@ def routes(desk: Desk) -> list[BaseRoute]:
             works[path] = work
         return Route(path, answering(handle), methods=["POST"])
 
-    def events(connection: Connection, asked: Asked) -> dict[str, Any]:
-        happened = [_event(desk, connection, asked, one, n) for n, one in enumerate(asked.given.get("events", []))]
-        return {"call": payload.of_call(call.record(connection, asked.by, asked.call, happened, asked.at))}
-
     def summary(connection: Connection, asked: Asked) -> dict[str, Any]:
         found = call.summary(connection, asked.by, asked.call)
         return {"text": payload.summary_text(found, asked.ui, lambda id: desk.title(id, asked.by), desk.site.zone)}
@@ -73,8 +69,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     texts = {"id": str, "call": str}
     made: list[BaseRoute] = [
-        route("/api/calls", {"call": str, "q": str, "product": str, "lang": str}, lambda c, a: _begin(desk, c, a)),
-        route("/api/calls/{id}/events", {"events": list}, events),
+        route("/api/calls", {"call": str, "q": str, "product": str, "lang": str}, lambda c, a: begin(desk, c, a)),
+        route("/api/calls/{id}/events", {"events": list}, lambda c, a: events(desk, c, a)),
         route("/api/calls/{id}/about", {"product": str, "lang": str}, lambda c, a: _about(desk, c, a)),
         route("/api/calls/{id}/end", {}, lambda c, a: call.end(c, a.by, a.call, a.at)),
         route("/api/calls/{id}/resume", {}, lambda c, a: call.resume(c, a.by, a.call, a.at)),
@@ -182,7 +178,13 @@ def _article(desk: Desk, connection: Connection, by: User, id: str, version: str
     return article.id, article.version
 
 
-def _begin(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
+def events(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
+    """What happened on a call, as a page or a program tells it."""
+    happened = [_event(desk, connection, asked, one, n) for n, one in enumerate(asked.given.get("events", []))]
+    return {"call": payload.of_call(call.record(connection, asked.by, asked.call, happened, asked.at))}
+
+
+def begin(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
     """A screen-pop from a CRM. Its words are the first search: the page opens with them."""
     id = call.checked_pop(asked.text("call"), asked.text("q"))
     product = desk.product(asked.text("product"))

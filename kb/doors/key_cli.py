@@ -53,15 +53,16 @@ def key() -> None:
     "--scope", "scopes", multiple=True, required=True, type=click.Choice(keys.SCOPES), help="May be given again."
 )
 @click.option("--team", "teams", multiple=True, help="Articles of this team too; may be given again.")
+@click.option("--lang", "langs", multiple=True, type=click.Choice(keys.LANGS), help="Only articles of this language.")
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it is good for; for ever if left out.")
-def add(name: str, scopes: Sequence[str], teams: Sequence[str], days: int | None) -> None:
+def add(name: str, scopes: Sequence[str], teams: Sequence[str], langs: Sequence[str], days: int | None) -> None:
     """Make a key for the program NAME and show it, this once."""
 
     def command(database: Database, language: str) -> None:
         now = datetime.now(UTC)
         until = now + timedelta(days=days) if days else None
         with database.write() as connection:
-            made = keys.add(connection, OPERATOR, name, scopes, now, teams=teams, expires_at=until)
+            made = keys.add(connection, OPERATOR, name, scopes, now, teams=teams, langs=langs, expires_at=until)
         click.echo(say(language, "key.added", key=made))
 
     run(command)
@@ -82,14 +83,14 @@ def revoke(id: str) -> None:
 
 @key.command(name="list")
 def list_command() -> None:
-    """Every key: id, program, scopes, teams, made, until."""
+    """Every key: id, program, scopes, teams, languages, made, until."""
 
     def command(database: Database, language: str) -> None:
         with database.read() as connection:
             found = keys.everything(connection, OPERATOR)
         for one in found:
             until = one.expires_at.date().isoformat() if one.expires_at else "-"
-            sets = [",".join(sorted(one.scopes)), ",".join(sorted(one.teams)) or "-"]
+            sets = [",".join(sorted(one.scopes)), ",".join(sorted(one.teams)) or "-", ",".join(sorted(one.langs))]
             facts = [one.id, one.name, *sets, one.created_at.date().isoformat(), until]
             click.echo("\t".join(facts + ([say(language, "key.is_revoked")] if one.revoked_at else [])))
         if not found:

@@ -13,6 +13,7 @@ from datetime import datetime
 from kb.content import articles, lint
 from kb.content.articles import Article
 from kb.content.lint import Finding
+from kb.db import Connection
 from kb.doors.wiring import Desk, Served
 from kb.errors import ArticleError, NotFoundError, RequestError
 from kb.gaps import moves
@@ -140,17 +141,33 @@ def save(
     Raises as `writing.save` does, and StoreError where nothing could be stamped: then nothing was written.
     """
     with desk.database.write() as connection:
-        saved = writing.save(desk.settings.articles, path, source, base, by, mark)
-        if saved.old is not None and revisions.latest(connection, saved.old.id) is None:
-            revisions.record(connection, saved.old, at, revisions.DISK, "disk")
-        if saved.changed:
-            revisions.record(connection, saved.article, at, by.id, cause)
-            act = "publish" if saved.article.state == "validated" else "edit"
-            audit.append(connection, by.id, act, at, saved.article.id, cause=cause, version=saved.article.version[:8])
-        draft = drafts.of(connection, by, saved.article.id)
-        drafts.drop(connection, by, saved.article.id)
-        shown = saved.article.state in ANSWERING_STATES
-        moves.written(connection, by, saved.article.id, at, shown=shown, of=gap or (draft.gap if draft else ""))
+        return save_with(connection, desk, by, path, source, base, at, cause, gap, mark)
+
+
+def save_with(
+    connection: Connection,
+    desk: Desk,
+    by: User,
+    path: str,
+    source: str,
+    base: str,
+    at: datetime,
+    cause: str = "studio",
+    gap: str = "",
+    mark: bool = False,
+) -> Saved:
+    """The same inside a transaction of the caller's, in whose commit it is stamped."""
+    saved = writing.save(desk.settings.articles, path, source, base, by, mark)
+    if saved.old is not None and revisions.latest(connection, saved.old.id) is None:
+        revisions.record(connection, saved.old, at, revisions.DISK, "disk")
+    if saved.changed:
+        revisions.record(connection, saved.article, at, by.id, cause)
+        act = "publish" if saved.article.state == "validated" else "edit"
+        audit.append(connection, by.id, act, at, saved.article.id, cause=cause, version=saved.article.version[:8])
+    draft = drafts.of(connection, by, saved.article.id)
+    drafts.drop(connection, by, saved.article.id)
+    shown = saved.article.state in ANSWERING_STATES
+    moves.written(connection, by, saved.article.id, at, shown=shown, of=gap or (draft.gap if draft else ""))
     return saved
 
 

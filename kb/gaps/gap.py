@@ -118,9 +118,13 @@ def record(connection: sa.Connection, by: User, report: Report, *, product: str 
 
 
 def join(connection: sa.Connection, by: User, report: Report) -> None:
-    """One more who met this gap, once. Raises NotFoundError for a gap that is not there."""
+    """One more who met this gap, once. Raises NotFoundError for a gap that is not there.
+
+    What a program does that counts nowhere does not count on a gap of real calls either (settled.md, 2).
+    """
     require(by, Action.RECORD_GAP)
-    if not _known(connection, tables.gap, report.gap):
+    tag = connection.scalar(sa.select(tables.gap.c.tag).where(tables.gap.c.id == report.gap))
+    if tag is None or (by.tag and by.tag != tag):
         raise NotFoundError("gap_not_found")
     if not _known(connection, tables.gap_report, checked_id(report.id)):
         facts = {name: getattr(report, name) for name in Report.__dataclass_fields__} | {"agent": by.id}

@@ -1,4 +1,4 @@
-"""Keys for programs: shown once, kept as a hash, good for some doors only, revoked by hand or by a date.
+"""Keys for programs: shown once, kept as a hash, good for what its scopes allow, revoked by hand or by a date.
 
 What a program does with one is no real call, and never counts as a miss, as learning or in a rate, unless the
 key says so (settled.md, 2).
@@ -18,10 +18,11 @@ import sqlalchemy as sa
 
 from kb.errors import NotFoundError, RequestError
 from kb.people import audit
-from kb.people.users import Action, Role, User, require
+from kb.people.users import GRANTED, Action, Role, User, require
 from kb.tables import api_key as table
 
-SCOPES = ("search", "calls", "real")  # ask; all else on a call; what it does there counts as a real call
+SCOPES = tuple(GRANTED)
+LANGS = ("zh", "en")
 MAX_NAME = 60
 _KEY = re.compile(r"fc_([a-z0-9]{12})_([A-Za-z0-9_-]{43})\Z")
 _TAG = "key"
@@ -39,12 +40,13 @@ class Key:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    langs: frozenset[str] = frozenset(LANGS)  # of the articles it may see
 
     @property
     def user(self) -> User:
-        """Whom the program acts as: an agent by a name that no person can have."""
+        """Whom the program acts as: somebody of no role, by a name that no person can have."""
         tag = "" if "real" in self.scopes else _TAG
-        return User(f"key:{self.id}", self.name, Role.AGENT, self.teams, tag=tag)
+        return User(f"key:{self.id}", self.name, Role.AGENT, self.teams, self.langs, tag, self.scopes)
 
 
 def _hash(secret: str) -> str:
@@ -68,17 +70,23 @@ def add(
     at: datetime,
     *,
     teams: Collection[str] = (),
+    langs: Collection[str] = (),
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a key and tell it, this once. Raises RequestError without a name, and for a scope that is none."""
+    """Make a key and tell it, this once; `langs` are some of `LANGS`, none = all of them.
+
+    Raises RequestError without a name, and for a scope or language that is none.
+    """
     require(by, Action.MANAGE_KEYS)
     if not name.strip() or len(name) > MAX_NAME:
         raise RequestError("key_name_malformed", most=MAX_NAME)
     if not scopes or not set(scopes) <= set(SCOPES):
         raise RequestError("key_scope_unknown", known=", ".join(SCOPES))
+    if not set(langs) <= set(LANGS):
+        raise RequestError("lang_unknown", lang=", ".join(sorted(langs))[:40])
     alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
     id, secret = "".join(secrets.choice(alphabet) for _ in range(12)), secrets.token_urlsafe(32)
-    sets = {"scopes": sorted(scopes), "teams": sorted(teams)}
+    sets = {"scopes": sorted(scopes), "teams": sorted(teams), "langs": sorted(langs) or None}
     facts = {"id": id, "name": name.strip(), "hash": _hash(secret), "by": by.id, "created_at": at}
     connection.execute(sa.insert(table).values(**facts, **sets, expires_at=expires_at))
     audit.append(connection, by.id, "key", at, id, what="added", scopes=" ".join(sorted(scopes)))
@@ -112,4 +120,5 @@ def of(connection: sa.Connection, key: str, at: datetime) -> Key | None:
 
 def _key(row: sa.Row[tuple[object, ...]]) -> Key:
     facts = {name: value for name, value in row._mapping.items() if name != "hash"}
-    return Key(**facts | {"scopes": frozenset(facts["scopes"]), "teams": frozenset(facts["teams"])})
+    sets = {name: frozenset(facts[name]) for name in ("scopes", "teams")}
+    return Key(**facts | sets | {"langs": frozenset(facts["langs"] or LANGS)})

@@ -54,6 +54,7 @@ class Action(StrEnum):
     MANAGE_USERS = "manage_users"  # add, change, disable, enable, unlock
     READ_AUDIT = "read_audit"
     MANAGE_KEYS = "manage_keys"  # of programs
+    READ_WEBHOOKS = "read_webhooks"  # what other systems were told, and send again what they did not take
     EXPORT_PERSON = "export_person"  # all that is kept about somebody
     ERASE_PERSON = "erase_person"
     REDUCE_JOURNAL = "reduce_journal"  # old calls to counts
@@ -73,7 +74,9 @@ class Reach(IntEnum):
 class User:
     """One person. `id` is the name they sign in with; `langs` are what they speak (`zh`, `en`).
 
-    tag: of the calls they begin; '' = real ones (settled.md, 2)
+    tag:    of the calls they begin; '' = real ones (settled.md, 2)
+    scopes: of a program's key, which say what it may do, and then `langs` are all that it may see; None = a person,
+            who may do what the role may
     """
 
     id: str
@@ -82,6 +85,7 @@ class User:
     teams: frozenset[str] = frozenset()
     langs: frozenset[str] = frozenset({"zh", "en"})
     tag: str = ""
+    scopes: frozenset[str] | None = None
 
 
 _AGENT = {
@@ -132,6 +136,7 @@ _ADMIN = (
         Action.MANAGE_USERS: Reach.ALL,
         Action.READ_AUDIT: Reach.ALL,
         Action.MANAGE_KEYS: Reach.ALL,
+        Action.READ_WEBHOOKS: Reach.ALL,
         Action.EXPORT_PERSON: Reach.ALL,
         Action.ERASE_PERSON: Reach.ALL,
         Action.REDUCE_JOURNAL: Reach.ALL,
@@ -143,6 +148,26 @@ ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {
     Role.EDITOR: _EDITOR,
     Role.SUPERVISOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
+}
+
+# What each scope of a program's key allows; a program has no role.
+GRANTED: Mapping[str, Mapping[Action, Reach]] = {
+    "search": {Action.SEARCH: Reach.ALL},
+    "calls": {
+        Action.TAKE_CALL: Reach.OWN,
+        Action.READ_CALL: Reach.TEAM,
+        Action.RECORD_GAP: Reach.ALL,
+        Action.PROMISE: Reach.OWN,
+        Action.FLAG: Reach.ALL,
+        Action.READ_BULLETINS: Reach.ALL,
+    },
+    "real": {},  # what it does on a call counts as a real call
+    "gaps:read": {Action.READ_GAPS: Reach.ALL},
+    "gaps:write": {Action.RECORD_GAP: Reach.ALL},
+    "articles:read": {Action.SEARCH: Reach.ALL},
+    "articles:write": {Action.WRITE_ARTICLE: Reach.ALL},  # in work only: a person shows it to agents
+    "replay": {Action.READ_GAPS: Reach.ALL},
+    "webhooks": {Action.READ_WEBHOOKS: Reach.ALL},
 }
 
 # Who gives orders on the command line: whoever can write to the database's file could do the same by hand.
@@ -164,12 +189,17 @@ def may(by: User, action: Action, *, owner: str = "", teams: frozenset[str] = fr
 
     What is nobody's own is within every reach.
     """
-    reach = ALLOWED[by.role].get(action, Reach.NONE)
+    reach = _reach(by, action)
     if reach is Reach.NONE:
         return False
     if reach is Reach.ALL or not (owner or teams) or owner == by.id:
         return True
     return reach is Reach.TEAM and not teams.isdisjoint(by.teams)
+
+
+def _reach(by: User, action: Action) -> Reach:
+    rows = [ALLOWED[by.role]] if by.scopes is None else [GRANTED[scope] for scope in by.scopes]
+    return max((row.get(action, Reach.NONE) for row in rows), default=Reach.NONE)
 
 
 def require(by: User, action: Action, *, owner: str = "", teams: frozenset[str] = frozenset()) -> None:

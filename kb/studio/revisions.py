@@ -23,7 +23,7 @@ from kb.people.users import User
 from kb.studio.life import check_change, may_read
 
 TWIN = "twin"  # no change: somebody saw that both languages say the same
-CAUSES = ("studio", "disk", "restore", "import", "bulk", "move", TWIN)
+CAUSES = ("studio", "disk", "restore", "import", "bulk", "move", "api", TWIN)
 GIT_SECONDS = 30
 COMMIT = "\x01"  # before each commit in what git prints
 DISK = "disk"  # who made a change that git tells nothing about

@@ -44,7 +44,14 @@ def test_a_key_is_told_once_and_kept_as_a_hash(database: Database, tmp_path: Pat
     key = made(database, "search", "calls", teams=("payments",))
     assert re.fullmatch(r"fc_[a-z0-9]{12}_[A-Za-z0-9_-]{43}", key)
     assert key[16:].encode() not in (tmp_path / "firstcall.sqlite").read_bytes()
-    user = User(f"key:{key[3:15]}", "our CRM", Role.AGENT, frozenset({"payments"}), tag="key")
+    user = User(
+        f"key:{key[3:15]}",
+        "our CRM",
+        Role.AGENT,
+        frozenset({"payments"}),
+        tag="key",
+        scopes=frozenset({"search", "calls"}),
+    )
     assert opens(database, key) == user
     assert made(database) != made(database)
 
@@ -190,7 +197,7 @@ def test_the_command_makes_lists_and_revokes(tmp_path: Path, monkeypatch: pytest
     assert (status, found is not None) == (0, True)
     assert found is not None
     listed = run("list")[1]
-    assert listed.startswith(f"{found[1]}\tour CRM\tsearch\tvip\t")
+    assert listed.startswith(f"{found[1]}\tour CRM\tsearch\tvip\ten,zh\t")
     assert told.split("_")[2].strip() not in listed
     assert run("revoke", found[1]) == (0, f"The key {found[1]} opens nothing any more.\n")
     assert run("list")[1].endswith("\trevoked\n")

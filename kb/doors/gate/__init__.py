@@ -33,11 +33,20 @@ from kb.people.users import User
 log = logging.getLogger("firstcall")
 
 OPEN = ("/healthz", "/_stcore/health")  # tell nothing about anybody, asked by probes at any address
-PUBLIC = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/sign-out", "/set-up", "/favicon.png")
+PUBLIC = (
+    "/sign-in",
+    "/sign-in/oidc",
+    "/sign-in/oidc/back",
+    "/sign-out",
+    "/set-up",
+    "/favicon.png",
+    "/api/v1/openapi.json",
+)
 HASHING = ("/sign-in", "/set-up")  # a POST here costs a password hash
 PUBLIC_FOLDER = "/static/"  # Streamlit's own scripts and styles
 CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
-KEY_DOORS = {  # what a program may do with which scope of its key; every other door is closed to it
+ASKING_DOORS = "/api/v1/"  # each asks a program for its own scope
+KEY_DOORS = {  # of the others, which are open with which scope; the rest is closed to programs
     "search": ("/api/search",),
     "calls": (
         "/api/calls",
@@ -146,7 +155,7 @@ class Gate:
             raise RequestError("too_fast", seconds=math.ceil(wait))
         path = scope["path"]
         doors = [door for name in key.scopes for door in KEY_DOORS.get(name, ())]
-        if not any(path == door or path.startswith(f"{door}/") for door in doors):
+        if not (path.startswith(ASKING_DOORS) or any(path == door or path.startswith(f"{door}/") for door in doors)):
             raise NotAllowedError("key_scope")
         return Visit("", False, "", None, key.user)
 
@@ -217,12 +226,12 @@ class Gate:
         return sent
 
     def _noting_refusals(self, scope: Scope, send: Send) -> Send:
-        """What a person was refused goes to the audit log, beside the answer."""
-        session = scope["state"]["visit"].session
+        """What a person or a program was refused goes to the audit log, beside the answer."""
+        user = scope["state"]["user"]
 
         async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 403 and session is not None:
-                noting = asyncio.create_task(self._note_refusal(session.user.id, scope["path"]))
+            if message["type"] == "http.response.start" and message["status"] == 403 and user is not None:
+                noting = asyncio.create_task(self._note_refusal(user.id, scope["path"]))
                 self._noting.add(noting)
                 noting.add_done_callback(self._noting.discard)
             await send(message)

@@ -12,6 +12,7 @@ from kb.errors import KBError
 from kb.i18n import browser_language, explain
 
 FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/articles-media/", "/component/")  # answered with JSON
+VERSIONED = "/api/v1/"  # {code, message}
 STATUS = {
     "too_fast": 429,
     "request_too_large": 413,
@@ -36,7 +37,8 @@ async def turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers
     reads = scope["method"] in ("GET", "HEAD")
     answer: Response
     if scope["path"].startswith(FOR_PROGRAMS) or not reads:
-        answer = JSONResponse({"error": error.code, "message": sentence}, status, more)
+        name = "code" if scope["path"].startswith(VERSIONED) else "error"
+        answer = JSONResponse({name: error.code, "message": sentence}, status, more)
     elif error.code == "signed_out":
         answer = RedirectResponse(f"/sign-in?next={quote(_asked_for(scope), safe='')}", 303)
     else:

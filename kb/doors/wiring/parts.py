@@ -109,8 +109,10 @@ def scope_of(
     served: Served, by: User, at: datetime, lang: str = "", product: str = "", states: frozenset[str] = ANSWERING_STATES
 ) -> Scope:
     """What a person on a call may see: what is everybody's or their teams', answering states, every language unless
-    one is chosen, valid on the site's day."""
+    one is chosen, valid on the site's day. A program sees the languages of its key."""
     langs = frozenset(one for one in served.langs if not lang or one.split("-")[0] == lang.split("-")[0])
+    if by.scopes is not None:
+        langs = frozenset(one for one in langs if one.split("-")[0] in by.langs)
     return Scope(
         teams=by.teams | {EVERYONE},
         langs=langs,

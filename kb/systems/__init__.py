@@ -1,0 +1,1 @@
+"""Other systems: what happened that they want to hear, who is told it until they have it, what they were answered."""
