@@ -7,7 +7,6 @@ at a time, which the WAL-reset bug of the system's SQLite (docs/decisions.md) do
 from __future__ import annotations
 
 import hashlib
-import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +15,7 @@ import numpy as np
 
 from indexer.encoder.tokens import token_type
 from kb.finding.search import Encoder, Tokens, Vector
-
-log = logging.getLogger("firstcall")
+from kb.seen.log import log
 
 BATCH = 256  # texts embedded between two commits: what an interrupted build keeps
 
@@ -34,7 +32,7 @@ class VectorCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._opened(path)
         except (OSError, sqlite3.OperationalError) as error:  # locked, full or read-only: not the file's fault
-            log.warning("vectors are not kept: %s", error)
+            log.warning("vectors_not_kept", error)
             self._db = self._opened(":memory:")
         except sqlite3.DatabaseError:
             path.unlink()  # not a database: it was only a cache
@@ -114,7 +112,7 @@ class VectorCache:
             self._db.executemany(statement, pairs)
             self._db.execute("commit")
         except sqlite3.OperationalError as error:
-            log.warning("vectors are not kept: %s", error)
+            log.warning("vectors_not_kept", error)
             if self._db.in_transaction:
                 self._db.execute("rollback")
 

@@ -41,6 +41,9 @@ class Settings:
     keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
     webhooks:    addresses told what becomes of a gap, with commas between them; '' = none, and nothing leaves
     webhook_secret: signs what is sent there
+    metrics_port: where this machine alone reads metrics (Prometheus); 0 = nowhere
+    log:         file that the program's log is added to; '' = standard error
+    backup_days, drill_days: age in days of the last backup, and of the last restore drill, from which it is told of
     language:    language of the command line: `auto` (from LANG), `zh` or `en`
     """
 
@@ -68,6 +71,10 @@ class Settings:
     keep: int = 3
     webhooks: str = ""
     webhook_secret: str = field(default="", repr=False)
+    metrics_port: int = 9464
+    log: str = ""
+    backup_days: int = 2
+    drill_days: int = 40
     language: str = "auto"
 
     @property
@@ -79,6 +86,16 @@ class Settings:
         """Folder for what waits for the database: beside its file, which nothing can rebuild either."""
         file = self.database_url.removeprefix("sqlite:///")
         return (Path(file).parent if file != self.database_url else self.home) / "spool"
+
+    @property
+    def runs(self) -> Path:
+        """Folder where it stands how backups and restore drills ended: beside the database, too."""
+        return self.spool.with_name("runs")
+
+    @property
+    def log_file(self) -> Path | None:
+        """Where the program's log goes, None for standard error."""
+        return Path(self.log).expanduser().absolute() if self.log else None
 
     @property
     def local(self) -> bool:
@@ -109,6 +126,9 @@ ADDRESS = re.compile(r"https?://[^\s/@,]+(?:/[^\s,]*)?")
 LEAST_SECRET = 16  # characters
 MAX_DIGITS = 9
 MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
+PORTS = ("port", "metrics_port")
+DAYS = ("backup_days", "drill_days")
+NUMBERS = (*PORTS, *DAYS, "keep", "reranker_weight", "learn_agents", "retention")
 CHOICES = {
     "precision": {"auto", "fp32", "bf16"},
     "samesite": {"lax", "none"},
@@ -171,15 +191,16 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
 def _read(field: str, name: str, value: str) -> object:
     if field in ("articles", "home"):
         return Path(value).expanduser().resolve()
-    if field in ("port", "keep", "reranker_weight", "learn_agents", "retention"):
+    if field in NUMBERS:
         if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:
             raise SettingError("setting_too_small", name=name, value=value, least=2)
-        if field == "learn_agents" and int(value) < 1:
+        if field in ("learn_agents", *DAYS) and int(value) < 1:
             raise SettingError("setting_too_small", name=name, value=value, least=1)
-        if field == "port" and not 1 <= int(value) <= 65_535:
-            raise SettingError("setting_not_a_port", name=name, value=value)
+        least = 0 if field == "metrics_port" else 1
+        if field in PORTS and not least <= int(value) <= 65_535:
+            raise SettingError("setting_not_a_port", name=name, value=value, least=least)
         return int(value)
     if field == "webhooks":
         return ",".join(_address(name, one.strip()) for one in value.split(","))

@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from kb.errors import AwayError, StoreError
 from kb.failpoints import reached
+from kb.seen import metrics
 from kb.tables import MIGRATIONS, schema
 
 Connection = sa.Connection  # what a door hands from a transaction to a room
@@ -107,6 +108,7 @@ class Database:
         """
         wait = self._wait(patience)
         if not self._writing.acquire(timeout=wait):
+            metrics.database_answered("away")
             raise AwayError("store_unusable", problem="another is writing")
         try:
             with self._connected(wait, firstcall_writes=True) as connection:
@@ -134,10 +136,13 @@ class Database:
             with self._engine.connect() as connection:
                 yield connection.execution_options(firstcall_wait=wait, **options)
             self._away = False
+            metrics.database_answered()
         except OUR_FAULT as error:
+            metrics.database_answered("refused")
             raise StoreError("store_unusable", problem=str(error.orig)) from error
         except (DBAPIError, NoConnectionError, sqlite3.OperationalError) as error:
             self._away = True
+            metrics.database_answered("away")
             raise AwayError("store_unusable", problem=str(getattr(error, "orig", error))) from error
 
     def copy(self, target: Path) -> None:

@@ -81,6 +81,10 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_KEEP": "5",
         "KB_WEBHOOKS": "https://chat.example.com/hook, http://127.0.0.1:9/b?c=d",
         "KB_WEBHOOK_SECRET": "sixteen letters!",
+        "KB_METRICS_PORT": "0",
+        "KB_LOG": "/var/log/firstcall.jsonl",
+        "KB_BACKUP_DAYS": "1",
+        "KB_DRILL_DAYS": "7",
         "KB_LANGUAGE": "zh",
     }
     assert settings(env) == Settings(
@@ -108,6 +112,10 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         keep=5,
         webhooks="https://chat.example.com/hook,http://127.0.0.1:9/b?c=d",
         webhook_secret="sixteen letters!",
+        metrics_port=0,
+        log="/var/log/firstcall.jsonl",
+        backup_days=1,
+        drill_days=7,
         language="zh",
     )
     assert {f"KB_{field.name.upper()}" for field in fields(Settings)} == set(env)
@@ -143,8 +151,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_DATABASE_URL, KB_FRAME_ANCESTORS, KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, "
-        "KB_LEARN_AGENTS, KB_MODEL, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, "
+        "known": "KB_ARTICLES, KB_BACKUP_DAYS, KB_DATABASE_URL, KB_DRILL_DAYS, KB_FRAME_ANCESTORS, KB_HOME, KB_HOST, "
+        "KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, KB_OIDC_CLAIM, KB_OIDC_CLIENT, "
+        "KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, "
         "KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, "
         "KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, KB_WEBHOOK_SECRET",
     }
@@ -165,7 +174,25 @@ def test_fewer_than_two_generations_are_refused(value: str) -> None:
 @pytest.mark.parametrize("value", ["0", "65536", "99999"])
 def test_a_port_that_no_machine_has_is_refused(value: str) -> None:
     error = refused({"KB_PORT": value})
-    assert (error.code, error.facts) == ("setting_not_a_port", {"name": "KB_PORT", "value": value})
+    assert (error.code, error.facts) == ("setting_not_a_port", {"name": "KB_PORT", "value": value, "least": 1})
+
+
+def test_the_port_for_metrics_may_be_none_and_is_a_port_otherwise() -> None:
+    assert settings({"KB_METRICS_PORT": "0"}).metrics_port == 0
+    error = refused({"KB_METRICS_PORT": "65536"})
+    facts = {"name": "KB_METRICS_PORT", "value": "65536", "least": 0}
+    assert (error.code, error.facts) == ("setting_not_a_port", facts)
+
+
+@pytest.mark.parametrize("name", ["KB_BACKUP_DAYS", "KB_DRILL_DAYS"])
+def test_a_backup_or_a_drill_is_late_after_a_day_at_the_soonest(name: str) -> None:
+    assert refused({name: "0"}).code == "setting_too_small"
+
+
+def test_the_log_is_a_file_where_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().log_file is None
+    assert settings({"KB_LOG": "log.jsonl"}).log_file == tmp_path / "log.jsonl"
 
 
 @pytest.mark.parametrize(

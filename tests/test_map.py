@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Wing → its rooms, both in order (architecture.md). Rooms that are not yet built hold their place.
 HOUSE: Mapping[str, tuple[str, ...]] = {
+    "seen": ("kb.seen.log", "kb.seen.metrics"),
     "foundation": (
         "kb.errors",
         "kb.config",
@@ -118,7 +119,6 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.care.leaving",
         "kb.care.webhooks",
         "kb.care.chores",
-        "kb.care.metrics",
         "kb.care.demo",
     ),
     "desk": (
@@ -160,6 +160,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.sign_in",
     ),
     "programs": ("kb.doors.v1",),
+    "probes": ("kb.doors.probes", "kb.doors.meter"),
     "components": (
         "kb.doors.ui.finder",
         "kb.doors.ui.say",
@@ -211,6 +212,7 @@ OUTSIDE = (
     "commands",
     "doors",
     "programs",
+    "probes",
     "components",
     "ui parts",
     "editor parts",
@@ -232,6 +234,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
         "kb.doors.gate",
         "kb.doors.sign_in",
         "kb.doors.v1",
+        "kb.doors.probes",
     ),
     "argon2": ("kb.people",),
     "authlib": ("kb.people",),
@@ -243,6 +246,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "cryptography": ("kb.care.backup",),
     "faiss": ("indexer.engine",),
     "mammoth": ("kb.studio.transfer",),
+    "logging": ("kb.seen.log", "indexer.encoder"),
     "markdown_it": ("kb.content.articles",),
     "markdownify": ("kb.studio.transfer",),
     "mcp": ("kb.doors",),
@@ -260,6 +264,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     ),
     "opencc": ("kb.text",),
     "phonenumbers": ("kb.masking",),
+    "prometheus_client": ("kb.seen.metrics", "kb.doors.meter"),
     "psycopg": ("kb.db",),
     "pydantic": ("kb.doors.v1",),
     "pypinyin": ("kb.text",),
@@ -288,6 +293,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
         "kb.doors.gate",
         "kb.doors.sign_in",
         "kb.doors.v1",
+        "kb.doors.probes",
         "app",
     ),
     "streamlit": ("kb.doors.ui", "app"),

@@ -16,6 +16,7 @@ from indexer.encoder.tokens import Projection, kept_projection, packed, words
 from kb.config import PACKAGED_MODEL, Settings
 from kb.errors import SettingError
 from kb.finding.search import Tokens, Vector
+from kb.seen import metrics
 
 # Before torch loads: its threads that wait shall sleep. Spinning, they stop each other on a busy machine: one
 # query then took 419 ms (1.9 s at worst) where it took 10 ms asleep, measured side by side.
@@ -107,7 +108,7 @@ class SentenceEncoder:
         tokens: list[Tokens] = [np.zeros((0, 0), np.float32)] * len(texts)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            with self._lock:
+            with metrics.encoding.track_inprogress(), self._lock:
                 found: Any = self._model.encode(
                     [texts[i] for i in batch],
                     prompt=prompt,  # '' means none, even where the model has a default

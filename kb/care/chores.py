@@ -6,7 +6,6 @@ encoder no longer than for another search, and nothing is embedded twice, also n
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,8 +23,7 @@ from kb.finding.search import Encoder, Tokens, Vector
 from kb.gaps import misses
 from kb.gaps.clusters import Space, joining, regrouping
 from kb.people.users import OPERATOR
-
-log = logging.getLogger("firstcall")
+from kb.seen.log import log
 
 AT_ONCE = 8  # questions embedded without letting a search in between
 OWN = 512  # of the base's questions, from which its space is measured
@@ -148,7 +146,7 @@ def deliver(database: Database, urls: Sequence[str], secret: str, at: datetime) 
     for hook in waiting:
         done, problem = webhooks.send(hook, secret, at)
         if problem:
-            log.warning("webhook %s, message %s: %s", hook.kind, hook.id[:8], problem)
+            log.warning("webhook_failed", kind=hook.kind)
         with database.write() as connection:
             webhooks.note(connection, OPERATOR, hook, done, problem, at)
         through += done

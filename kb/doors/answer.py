@@ -13,6 +13,7 @@ from kb.doors.wiring import Desk
 from kb.errors import QuestionError
 from kb.finding import filters
 from kb.people.users import User
+from kb.seen import metrics
 
 # What may be asked, and what is asked where it is not said.
 # `settled`: the question stands, nobody is typing.
@@ -34,6 +35,16 @@ def answer(desk: Desk, asked: Mapping[str, Any], by: User, ui: str) -> dict[str,
     Raises QuestionError for an empty question or an unknown product, GenerationError where no index serves.
     """
     started = time.perf_counter()
+    verdict = "refused"
+    try:
+        told = _answer(desk, asked, by, ui, started)
+        verdict = told["verdict"]
+        return told
+    finally:
+        metrics.searched(verdict, time.perf_counter() - started, settled=asked["settled"])
+
+
+def _answer(desk: Desk, asked: Mapping[str, Any], by: User, ui: str, started: float) -> dict[str, Any]:
     typed = filters.typed(asked["q"])
     product, lang = _product(desk, typed) or desk.product(asked["product"]), typed.lang or asked["lang"]
     at, speaks = datetime.now(UTC), asked["prefer_lang"]

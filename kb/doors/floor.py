@@ -6,7 +6,6 @@ keystroke never waits for the database, and a database that fails takes nothing 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -26,8 +25,7 @@ from kb.errors import KBError
 from kb.finding.search import Encoder, Vector
 from kb.gaps import gap
 from kb.gaps.gap import Gap
-
-log = logging.getLogger("firstcall")
+from kb.seen.log import log
 
 REFRESH_SECONDS = 15.0  # without a write of this process: another one may have written
 REST, LONGEST_REST = 4.0, 3.0  # times what the last look took, seconds: looking leaves most of a processor free
@@ -112,7 +110,7 @@ class FloorKeeper:
         try:
             return experts.load(articles)
         except KBError as error:
-            log.warning("%s", error)
+            log.warning("experts_unread", error)
             return self.now.experts
 
     def _rows(self, gaps: Sequence[Gap], encoder: Encoder) -> Vector:

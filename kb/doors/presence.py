@@ -96,6 +96,11 @@ class Presence:
             self._used[found.id] = now
         return found
 
+    def in_use(self) -> int:
+        """How many sessions somebody did something in within `UNUSED` seconds, in this process."""
+        now = time.monotonic()
+        return sum(now - known.used_at < UNUSED for known in list(self._known.values()))
+
     def is_unseen(self, session: Session) -> bool:
         """Whether `touch` has something to write down."""
         return sessions.is_unseen(session, datetime.now(UTC))

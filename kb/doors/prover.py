@@ -6,7 +6,6 @@ Nothing of it is journalled. In the background it replays, after each publish, e
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -29,10 +28,10 @@ from kb.gaps.gap import Gap
 from kb.gaps.replay import Proof
 from kb.people.scope import Scope
 from kb.people.users import OPERATOR, User
+from kb.seen import metrics
+from kb.seen.log import log
 from kb.tuning.pins import Pin
 from kb.tuning.synonyms import NONE, Synonyms
-
-log = logging.getLogger("firstcall")
 
 LOOK_SECONDS = 15.0  # a gap may have been answered by an article that was there
 REST, LONGEST_REST = 4.0, 60.0  # times what the last round took, seconds: calls come first
@@ -174,10 +173,11 @@ class Prover:
             due = [one for one in replay.due(connection, OPERATOR) if not _is_done(connection, one, asker)]
         for one in due:
             made = prove(database, asker, OPERATOR, one, at)
+            metrics.replayed(made.is_green)
             with database.write() as connection:
                 after = replay.settle(connection, OPERATOR, made, at)
             if after:
-                log.info("gap %s is %s", one.id, after)
+                log.info("gap_moved", state=after)
                 moved[one.id] = after
         self._took = time.perf_counter() - began
         return moved

@@ -5,7 +5,6 @@ Behind a record that waits in the spool every later one waits, too: they are tak
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,8 +17,7 @@ from kb.db import Connection
 from kb.doors.wiring import Desk
 from kb.errors import AwayError, GenerationError, StoreError
 from kb.people.users import User
-
-log = logging.getLogger("firstcall")
+from kb.seen.log import log
 
 PATIENCE = 1.0  # seconds that an agent waits for the database
 AGAIN = 0.5  # seconds between two tries to empty the spool
@@ -65,7 +63,7 @@ class Recorder:
                 try:
                     return self._write(path, one)
                 except AwayError as error:
-                    log.warning("the database refuses, records are spooled: %s", error)
+                    log.warning("record_spooled", error)
             self._spool.put(path, one.call, one.at, one.by, one.given)
             self._empty()
             return {"spooled": self._spool.waiting()}
@@ -88,7 +86,7 @@ class Recorder:
                 except (AwayError, GenerationError):  # neither the database nor a missing index is its fault
                     break
                 except Exception as error:  # tried again it would stop all that wait behind it
-                    log.warning("a spooled record cannot be taken: %s %r", entry.path, type(error))
+                    log.failed("spooled_record_refused", route=entry.path)
                     self._spool.set_aside(entry.name, str(error))
         return self._spool.waiting()
 
@@ -111,7 +109,7 @@ class Recorder:
             except StoreError:
                 left = 1
             except Exception:  # whatever it is, what waits is tried again
-                log.exception("the spool could not be emptied")
+                log.failed("spool_stuck")
                 left = 1
             with self._order:
                 self._emptying = bool(left or self._spool.waiting())

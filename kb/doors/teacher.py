@@ -6,7 +6,6 @@ compared with the others once; nothing is published where nothing holds that did
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
@@ -22,8 +21,6 @@ from kb.doors.floor import middle_of
 from kb.finding.learning import Learnt, Neighbours, Vote, decisions, standing
 from kb.finding.search import Encoder, Vector
 from kb.tables import EPOCH
-
-log = logging.getLogger("firstcall")
 
 OVERLAP = timedelta(hours=1)  # a call counts against what it left unused only when it is over
 

@@ -261,7 +261,9 @@ def test_a_list_of_experts_that_cannot_be_read_leaves_those_before(
     solve(database, "late-en", "call-1")
     after = refresh(keeper, base, database)
     assert (after.experts, after.solved) == (before, {"late-en": 1})
-    assert "_experts.toml" in caplog.text
+    (line,) = [record for record in caplog.records if record.name == "firstcall"]
+    assert line.getMessage() == "experts_unread"
+    assert "_experts.toml" in str(line.exc_info)
 
 
 def test_before_there_is_an_index_the_rest_is_read_all_the_same(

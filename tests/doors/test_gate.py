@@ -509,8 +509,8 @@ def test_what_looks_like_an_attack_is_one_line_a_minute_in_the_programs_log(
         stranger.get("/gaps", headers={"host": "evil.example"})
         stranger.get("/api/search", headers={"authorization": "Bearer fc_made_up"})
         stranger.get("/gaps")  # nobody signed in yet: not worth a line
-    told = [record.getMessage() for record in caplog.records if record.name == "firstcall"]
-    assert told == [f"refused 127.0.0.1: {code}" for code in ("origin_refused", "host_refused", "key_wrong")]
+    told = [(record.getMessage(), record.facts) for record in caplog.records if record.name == "firstcall"]  # type: ignore[attr-defined]
+    assert told == [("refused", {"code": code}) for code in ("origin_refused", "host_refused", "key_wrong")]
 
 
 # --- how often, how much -------------------------------------------------------------------------

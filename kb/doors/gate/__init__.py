@@ -9,7 +9,6 @@ more, from the top, and says so.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,16 +22,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kb.doors.gate.bounds import MAX_MESSAGE, announced, bounded, most, size
 from kb.doors.gate.policy import HEADERS, HSTS
 from kb.doors.gate.refusal import turn_away
+from kb.doors.gate.trace import traced
 from kb.doors.limits import PERSON, SIGN_IN, STRANGER, TOLD, Limits
 from kb.doors.presence import Presence
 from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError, StoreError
 from kb.people import sessions
 from kb.people.sessions import Session
 from kb.people.users import User
-
-log = logging.getLogger("firstcall")
+from kb.seen import metrics
+from kb.seen.log import log, request
 
 OPEN = ("/healthz", "/_stcore/health")  # tell nothing about anybody, asked by probes at any address
+READY = "/readyz"  # open, too, but only at our own addresses: it tells what is broken
 PUBLIC = (
     "/sign-in",
     "/sign-in/oidc",
@@ -108,8 +109,14 @@ class Gate:
             return
         headers = Headers(scope=scope)
         origins = self._origins(headers.get("host", ""))
-        if scope["type"] == "http":
-            send = self._with_headers(scope["path"], secure=_secure(origins), send=send)
+        with request() as id:
+            if scope["type"] == "http":
+                send = self._with_headers(scope["path"], id, secure=_secure(origins), send=send)
+            await self._answer(scope, headers, origins, receive, send)
+
+    async def _answer(
+        self, scope: Scope, headers: Headers, origins: frozenset[str], receive: Receive, send: Send
+    ) -> None:
         try:
             scope = await self._admit(scope, headers, origins)
         except KBError as error:
@@ -117,7 +124,8 @@ class Gate:
             await turn_away(scope, receive, send, headers, error)
             return
         if scope["type"] == "http":
-            await self._app(scope, bounded(receive, most(scope["path"])), self._noting_refusals(scope, send))
+            sent = traced(scope, self._noting_refusals(scope, send))
+            await self._app(scope, bounded(receive, most(scope["path"])), sent)
             return
         async with self._watched(scope["state"]["visit"].key, receive, send) as watched:
             await self._app(scope, watched, send)
@@ -136,6 +144,10 @@ class Gate:
             raise NotAllowedError("origin_refused")
         if announced(headers) > most(path):
             raise RequestError("request_too_large", limit=most(path) // 1024)
+        if path == READY and scope["type"] == "http":  # whoever asks: it must answer also where no session can be read
+            visit = Visit("", False, "", None)
+            self._limit(scope, visit)
+            return _marked(scope, visit)
         if scope["type"] == "http" and headers.get("authorization", "").lower().startswith(BEARER):
             return _marked(scope, await self._program(scope, headers["authorization"][len(BEARER) :].strip()))
         visit = await self._visit(headers, origins)
@@ -175,9 +187,10 @@ class Gate:
             raise RequestError("too_fast", seconds=math.ceil(wait))
 
     def _log(self, error: KBError, address: str) -> None:
-        """What somebody may be trying, once a minute an address: no path, no query, nothing of what they sent."""
+        """What somebody may be trying, once a minute an address: no address, no path, nothing of what they sent."""
+        metrics.refused(error.code)
         if error.code in SUSPICIOUS and not self._limits.wait(TOLD, f"{error.code} {address}"):
-            log.warning("refused %s: %s", address, error.code)
+            log.warning("refused", code=error.code)
 
     def _origins(self, host: str) -> frozenset[str]:
         """The origins a page of this Host can have; none where we are not served there."""
@@ -207,15 +220,16 @@ class Gate:
         try:
             await to_thread.run_sync(presence.touch, key)
         except StoreError as error:
-            log.warning("a session could not be touched: %s", error)
+            log.warning("session_not_touched", error)
         finally:
             del self._touching[key]
 
-    def _with_headers(self, path: str, *, secure: bool, send: Send) -> Send:
+    def _with_headers(self, path: str, id: str, *, secure: bool, send: Send) -> Send:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
+                headers["X-Request-Id"] = id  # in every line the program's log has of it
                 headers.setdefault("Content-Security-Policy", self._policy)
                 if secure:
                     headers["Strict-Transport-Security"] = HSTS
@@ -242,7 +256,7 @@ class Gate:
         try:
             await to_thread.run_sync(self._presence().note_refusal, user, path)
         except StoreError as error:
-            log.warning("a refusal could not be written down: %s", error)
+            log.warning("refusal_not_noted", error)
 
     @asynccontextmanager
     async def _watched(self, key: str, receive: Receive, send: Send) -> AsyncIterator[Receive]:

@@ -1,15 +1,14 @@
 """The frame of every page: who looks at it, language, logo, navigation."""
 
-import logging
 from pathlib import Path
 
 import streamlit as st
 
 from kb.doors.ui.frame import corner, language, session, t
 from kb.people.users import Action, may
+from kb.seen.log import log, request
 
 HERE = Path(__file__).parent
-log = logging.getLogger("firstcall")
 
 st.set_page_config(page_title="Firstcall", page_icon=str(HERE / "media/icon.png"), layout="wide")
 st.logo(str(HERE / "media/logo.svg"), size="medium")
@@ -48,7 +47,8 @@ page = st.navigation(
 )
 corner(visit, hl)
 try:
-    page.run()
+    with request():
+        page.run()
 except Exception:  # Streamlit would offer to look the error up on the web
-    log.exception("the page %s failed", page.url_path)
+    log.failed("page_failed", page=page.url_path or "search")
     st.error(t("shell.failed"), icon=":material/error:")

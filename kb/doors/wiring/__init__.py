@@ -9,7 +9,6 @@ answered from one generation from its first step to its last.
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from kb.doors.floor import FloorKeeper
 from kb.doors.presence import Presence
 from kb.doors.prover import Asker, Prover
 from kb.doors.teacher import Teacher
+from kb.doors.wiring.failures import Failures
 from kb.doors.wiring.parts import Served, build, learn, load_encoder, load_reranker, plain_encoder, scope_of
 from kb.doors.wiring.upkeep import Upkeep
 from kb.errors import GenerationError, KBError, QuestionError, SettingError
@@ -38,6 +38,7 @@ from kb.people import oidc, users
 from kb.people.oidc import Issuer
 from kb.people.scope import may_see
 from kb.people.users import User
+from kb.seen.log import log
 from kb.tuning import pins, synonyms
 
 __all__ = [
@@ -52,8 +53,6 @@ __all__ = [
     "plain_encoder",
     "scope_of",
 ]
-
-log = logging.getLogger("firstcall")
 
 T = TypeVar("T")
 EncoderState = Literal["warming", "ready", "failed"]
@@ -71,6 +70,9 @@ class Desk:
     prover: Prover = field(default_factory=Prover)  # replays what gaps asked
     trouble: KBError | None = None  # what the last background step ran into
     repaired: tuple[KBError, datetime] | None = None  # what was damaged last and built anew, since when
+    unverified: KBError | None = None  # why what serves is no longer, on disk, what was verified when it was opened
+    failures: Failures = field(default_factory=Failures)  # of builds, since `began`
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     _served: Served | None = None
     _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
     _upkeep: Upkeep | None = None
@@ -117,7 +119,7 @@ class Desk:
             if before and pointer == self._pointer:
                 return before
             opened = generation.open_current(self.settings.index)
-            self._pointer = pointer
+            self._pointer, self.unverified = pointer, None
             if opened.damaged:
                 self.trouble = opened.damaged[0]
             engine = opened.engine
@@ -214,7 +216,7 @@ class Desk:
         except Exception:
             if encoder is None:
                 raise
-            log.exception("the encoder failed; answering by words")
+            log.failed("encoder_failed")
             return search(question, scope, index=served.opened.engine, encoder=None, **options)  # type: ignore[arg-type]
 
     def product(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ from kb.content.products import Catalogue
 from kb.content.site import Site
 from kb.db import Database
 from kb.doors.teacher import Teacher
+from kb.errors import PublishError
 from kb.finding.search import Encoder, Reranker
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope
 from kb.people.users import User
+from kb.seen import metrics
 from kb.tuning.pins import Pin
 from kb.tuning.synonyms import Synonyms
 
@@ -71,9 +74,10 @@ def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress:
     from indexer.build import build as build_generation
     from indexer.vectors import VectorCache
 
+    began, outcome = time.perf_counter(), "failed"
     cache = VectorCache(settings.home / "vectors.sqlite")
     try:
-        return build_generation(
+        report = build_generation(
             settings.articles,
             settings.index,
             encoder,
@@ -83,8 +87,14 @@ def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress:
             full=full,
             progress=progress,
         )
+        outcome = "published" if report.published else "unchanged"
+        return report
+    except PublishError as error:
+        outcome = "busy" if error.code == "publisher_busy" else "failed"
+        raise
     finally:
         cache.close()
+        metrics.built(outcome, time.perf_counter() - began)
 
 
 def learn(settings: Settings, encoder: Encoder, at: datetime) -> int:

@@ -6,7 +6,6 @@ Work that fails is logged and tried again; it never ends what answers.
 from __future__ import annotations
 
 import gc
-import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,12 +17,11 @@ from kb.care.chores import GapKeeper, deliver
 from kb.doors.wiring.parts import build, load_encoder, load_reranker
 from kb.errors import GenerationError, KBError, PublishError
 from kb.people import audit, users
+from kb.seen.log import log
 from kb.studio import revisions
 
 if TYPE_CHECKING:
     from kb.doors.wiring import Desk
-
-log = logging.getLogger("firstcall")
 
 FOLLOW_SECONDS = 0.5
 REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
@@ -93,10 +91,10 @@ class Upkeep:
         try:
             work(datetime.now(UTC))
         except KBError as error:
-            log.warning("could not %s: %s", name, error)
+            log.warning("could_not", error, work=name)
             return False
         except Exception:
-            log.exception("could not %s", name)
+            log.failed("could_not", work=name)
             return False
         return True
 
@@ -114,7 +112,7 @@ class Upkeep:
             if desk.trouble is self._unopened:
                 desk.trouble = None  # what kept it from opening is over
         except KBError as error:
-            desk.trouble = self._unopened = error
+            desk.trouble = self._unopened = desk.unverified = error
             self._repair(error, at)
             return
         if served.opened.damaged:
@@ -125,6 +123,7 @@ class Upkeep:
         try:
             generation.reread(self._desk.settings.index)
         except GenerationError as error:
+            self._desk.unverified = error
             self._repair(error, at)
             self._desk.opened_anew()  # the one before serves, or what is in memory goes on
 
@@ -169,7 +168,7 @@ class Upkeep:
             if isinstance(error, KBError):
                 desk.trouble = error
             else:
-                log.exception("the encoder could not be loaded")
+                log.failed("encoder_not_loaded")
             return False
         desk.encoder_state = "ready"
         desk.floor.touched()
@@ -177,16 +176,22 @@ class Upkeep:
         gc.freeze()  # torch, faiss and the index never become garbage: no collection walks them again
         return True
 
-    def _rebuild(self, _: datetime) -> None:
+    def _rebuild(self, at: datetime) -> None:
         """Publish the articles as they are now; wait for another publisher; whatever fails, go on serving."""
         desk = self._desk
         try:
             self._publish()
             desk.opened_anew()
             desk.trouble = None
+            desk.failures.over()
             self._damaged = ""
         except KBError as error:
             desk.trouble = error
+            desk.failures.note(error, at)
+            raise
+        except Exception as error:
+            desk.trouble = KBError("build_failed", kind=type(error).__name__)
+            desk.failures.note(desk.trouble, at)
             raise
         self._published.set()
 
@@ -197,6 +202,8 @@ class Upkeep:
                 return
             except PublishError as error:  # it may have looked at the articles before they changed
                 self._desk.trouble = error
+                if error.code != "publisher_busy":
+                    self._desk.failures.note(error, datetime.now(UTC))
                 self._stop.wait(BUSY_SECONDS if error.code == "publisher_busy" else FULL_SECONDS)
 
     # what is written down of it
