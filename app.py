@@ -10,14 +10,16 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit import logger as streamlit_logger
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 
-from kb.doors import api, call_api, media_api, sign_in, v1
+from kb.doors import api, call_api, media_api, meter, probes, sign_in, v1
 from kb.doors.gate import Gate
 from kb.doors.gate.policy import content_policy
 from kb.doors.wiring import desk
 from kb.errors import SettingError
+from kb.seen.log import hand_over, set_up
 
 HERE = Path(__file__).parent
 
@@ -26,6 +28,7 @@ OPTIONS = {
     "runner.postScriptGC": False,
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",
+    "logger.enableRich": False,  # it prints what went wrong with all that was in it
     "server.fileWatcherType": "none",
     "server.enableAgentApi": False,
     "server.trustedUserHeaders": {"x-kb-session": "session"},
@@ -45,12 +48,15 @@ def check_options() -> None:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Open the index before the first request, load the encoder beside it, and stop both at the end."""
+    streamlit_logger.setup_formatter = hand_over  # it would give each of its loggers a handler of its own
+    set_up(desk().settings.log_file)
     check_options()
     here = desk()
     here.check_access()
     here.start()
     try:
-        yield {}
+        with meter.serving(here):
+            yield {}
     finally:
         here.stop()
 
@@ -66,6 +72,7 @@ app = st.App(
     HERE / "kb/doors/ui/shell.py",
     lifespan=lifespan,
     routes=[
+        *probes.routes(desk()),
         *sign_in.routes(desk()),
         *api.routes(desk()),
         *call_api.routes(desk()),

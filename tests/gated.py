@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
-from kb.doors import api, sign_in, v1
+from kb.doors import api, probes, sign_in, v1
 from kb.doors.gate import Gate
 from kb.doors.wiring import Desk
 
@@ -26,7 +26,8 @@ def app(desk: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
         policy="default-src 'self'",
         farewell=FAREWELL,
     )
-    return Starlette(routes=[*sign_in.routes(desk), *api.routes(desk), *v1.routes(desk), *more], middleware=[gate])
+    routes = [*probes.routes(desk), *sign_in.routes(desk), *api.routes(desk), *v1.routes(desk), *more]
+    return Starlette(routes=routes, middleware=[gate])
 
 
 def client(desk: Desk, more: Sequence[BaseRoute] = (), *, sample: str = "agent", base: str = HERE) -> TestClient:

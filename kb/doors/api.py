@@ -6,11 +6,10 @@ from typing import Any
 
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from kb.doors.answer import QUESTION, answer
-from kb.doors.wire import HEADERS, answering, body, language, user
+from kb.doors.wire import answering, body, language, user
 from kb.doors.wiring import Desk
 from kb.errors import RequestError
 from kb.people.users import Action, require
@@ -20,7 +19,7 @@ FIELDS = {name: type(value) for name, value in QUESTION.items()}
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
-    """Search and health, answered by this desk."""
+    """Search, answered by this desk."""
 
     async def search(request: Request) -> dict[str, Any]:
         by = user(request)
@@ -30,13 +29,4 @@ def routes(desk: Desk) -> list[BaseRoute]:
             raise RequestError("request_limit", most=MAX_LIMIT)
         return await to_thread.run_sync(answer, desk, asked, by, language(request))
 
-    async def health(_: Request) -> JSONResponse:
-        served = desk.served
-        facts = {
-            "ok": served is not None,
-            "generation": served.opened.manifest.generation if served else None,
-            "encoder": desk.encoder_state,
-        }
-        return JSONResponse(facts, 200 if served else 503, HEADERS)
-
-    return [Route("/api/search", answering(search), methods=["POST"]), Route("/healthz", health, methods=["GET"])]
+    return [Route("/api/search", answering(search), methods=["POST"])]

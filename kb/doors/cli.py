@@ -28,9 +28,10 @@ from kb.doors.key_cli import key, reduce
 from kb.doors.replay_cli import replay
 from kb.doors.studio_cli import COMMANDS
 from kb.doors.user_cli import user
-from kb.errors import ArticleError, KBError
+from kb.errors import ArticleError, KBError, SettingError
 from kb.i18n import explain, say, terminal_language
 from kb.people.users import OPERATOR
+from kb.seen import log
 from kb.tuning import pins, synonyms
 
 
@@ -259,6 +260,10 @@ def serve(open_browser: bool) -> None:
     def command(context: _Context) -> int:
         import uvicorn
 
+        try:
+            log.set_up(context.settings.log_file)
+        except OSError as error:
+            raise SettingError("log_unwritable", name="KB_LOG", problem=error.strerror or str(error)) from error
         wiring.desk().check_access()
         host, port = context.settings.host, context.settings.port
         url = f"http://{host}:{port}"
@@ -273,6 +278,7 @@ def serve(open_browser: bool) -> None:
             host=host,
             port=port,
             log_level="warning",
+            log_config=None,  # its lines are ours, too
             access_log=False,
             server_header=False,
             ws_max_size=MAX_MESSAGE,

@@ -38,7 +38,7 @@ FACTS: Mapping[str, str] = {  # the name of a fact → how its value looks; any 
     "ms": NUMBER,
     "page": WORD,
     "port": NUMBER,
-    "route": r"/[A-Za-z0-9_/{}-]{0,99}",
+    "route": r"/[A-Za-z0-9_/{}.:-]{0,99}",
     "seconds": NUMBER,
     "state": WORD,
     "status": NUMBER,

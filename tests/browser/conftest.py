@@ -36,6 +36,12 @@ class App:
     url: str
     articles: Path
     home: Path
+    metrics: int = 0
+
+    @property
+    def log(self) -> Path:
+        """What the app and its libraries log."""
+        return self.home / "log.jsonl"
 
 
 def _free_port() -> int:
@@ -75,15 +81,18 @@ def start(articles: Path, home: Path, url: str = "", **more: str) -> tuple[App, 
     port = int(url.rsplit(":", 1)[1]) if url else _free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
     env |= {"KB_PORT": str(port), "KB_ARTICLES": str(articles), "KB_HOME": str(home)}
+    metrics = _free_port()
+    env |= {"KB_METRICS_PORT": str(metrics), "KB_LOG": str(home / "log.jsonl")}
     env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite", **more}
+    home.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "kb", "serve"],
         cwd=ROOT,
         env=env,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=(home / "stderr.txt").open("ab"),
     )
-    return App(f"http://127.0.0.1:{port}", articles, home), process
+    return App(f"http://127.0.0.1:{port}", articles, home, metrics), process
 
 
 @pytest.fixture(scope="session")

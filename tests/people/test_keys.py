@@ -137,7 +137,7 @@ def test_every_route_of_the_api_is_in_a_scope_or_closed_to_programs(call_desk: D
 
     paths = {one.path for one in (*api.routes(call_desk), *call_api.routes(call_desk))}  # type: ignore[attr-defined]
     doors = tuple(door for several in KEY_DOORS.values() for door in several)
-    assert {path for path in paths if not path.startswith(doors)} == {"/healthz", "/api/preferences"}
+    assert {path for path in paths if not path.startswith(doors)} == {"/api/preferences"}
 
 
 def test_other_sites_cannot_use_a_key_in_a_browser(call_desk: Desk, stranger: TestClient) -> None:

@@ -7,7 +7,6 @@ answer has its shape, every refusal is `{code, message}` with the status that HT
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -27,10 +26,9 @@ from kb.doors.wire import HEADERS, language, raw_body, user
 from kb.doors.wiring import Desk
 from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError
 from kb.people.users import User
+from kb.seen.log import log
 from kb.systems import receipts
 from kb.systems.receipts import Receipt
-
-log = logging.getLogger("firstcall")
 
 BASE = "/api/v1/"
 DOCUMENT = f"{BASE}openapi.json"
@@ -86,7 +84,7 @@ def _endpoint(desk: Desk, door: Door) -> Endpoint:
         except KBError as error:
             return answered(request, error)
         except Exception:
-            log.exception("%s %s failed", door.method, door.path)
+            log.failed("request_failed", method=door.method, route=door.path)
             return answered(request, KBError("unexpected"))
 
     return handle
