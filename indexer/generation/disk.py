@@ -40,20 +40,3 @@ def hash_and_sync(path: Path) -> tuple[str, int]:
         finally:
             os.close(descriptor)
     return sha256_of(path), path.stat().st_size
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """A file that is on the disk by now."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """What was made, renamed and taken away in a folder is on the disk by now."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from indexer.generation.disk import hash_and_sync, sync_folder, write_synced
+from indexer.generation.disk import hash_and_sync
 from indexer.generation.manifest import Manifest, current, generations
 from indexer.generation.opening import check, engine_of, open_named
+from kb.durable import make_folder, sync_folder, write_synced
 from kb.errors import GenerationError, PublishError
 from kb.failpoints import reached
 
@@ -36,7 +37,7 @@ def publisher(index: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(index: Path) -> Iterator[None]:
-    index.mkdir(parents=True, exist_ok=True)
+    make_folder(index)
     with (index / "publish.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

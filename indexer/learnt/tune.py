@@ -9,8 +9,8 @@ find their article better in the product's own search, by more than a standard e
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import numpy as np
 from indexer.engine import Engine
 from indexer.learnt import everything
 from kb import text
+from kb.durable import write_file
 from kb.errors import SettingError
 from kb.finding.search import Encoder, Tokens, Vector, scored
 
@@ -177,9 +178,9 @@ def _hash(matrix: Vector) -> str:
 
 def _kept(folder: Path, plain: Encoder, matrix: Vector) -> str:
     """Write the matrix and point to it; the encoder's name with it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = f"adapter-{_hash(matrix)}.npy"
-    np.save(folder / file, matrix, allow_pickle=False)
+    file, raw = f"adapter-{_hash(matrix)}.npy", io.BytesIO()
+    np.save(raw, matrix, allow_pickle=False)
+    write_file(folder / file, raw.getvalue())
     _point(folder, [*_pointed(folder), {"model": plain.name, "file": file}])
     return Tuned(plain, matrix).name
 
@@ -194,6 +195,4 @@ def _pointed(folder: Path) -> list[dict[str, str]]:
 
 
 def _point(folder: Path, adapters: Sequence[dict[str, str]]) -> None:
-    aside = folder / f".{POINTER}"
-    aside.write_text(json.dumps(list(adapters)), "utf-8")
-    os.replace(aside, folder / POINTER)
+    write_file(folder / POINTER, json.dumps(list(adapters)).encode())

@@ -29,11 +29,11 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from kb.config import Settings
 from kb.db import Database, digest, problems
+from kb.durable import make_folder, sync_folder, write_file, write_synced
 from kb.errors import StoreError
 from kb.failpoints import reached
 from kb.people import audit
 from kb.people.users import Action, User, require
-from kb.studio.writing import write_file
 from kb.tables import MIGRATIONS
 
 FORMAT = 1
@@ -78,13 +78,13 @@ def write(database: Database, here: Settings, target: Path, by: User, at: dateti
         raise StoreError("backup_there", file=target)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as work:
             made = _packed(database, here, Path(work), aside, at)
         _seal(aside, passphrase)
         reached("backup.sealed")
         os.link(aside, target)  # unlike a rename, never over a file that has come there meanwhile
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise StoreError("backup_unwritable", file=target, problem=error.strerror or str(error)) from error
     finally:
@@ -136,11 +136,7 @@ def _seal(file: Path, passphrase: str) -> None:
     body = file.read_bytes()
     if salt:
         body = Fernet(_key(passphrase, salt)).encrypt(body)
-    with file.open("wb") as raw:
-        raw.write(body)
-        raw.write(_tail(body, salt))
-        raw.flush()
-        os.fsync(raw.fileno())
+    write_synced(file, body + _tail(body, salt))
 
 
 def _tail(body: bytes, salt: bytes) -> bytes:
@@ -181,6 +177,7 @@ def restore(file: Path, target: Path, by: User, passphrase: str = "") -> Backup:
     archive, made = _checked(file, passphrase)
     work = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
+        make_folder(target.parent)
         for name in made.files:
             place = work / (name if name.startswith(ARTICLES) else f"data/{name}")
             write_file(place, archive.read(name))
@@ -190,10 +187,10 @@ def restore(file: Path, target: Path, by: User, passphrase: str = "") -> Backup:
         if problems(store) or digest(store) != made.tables:
             raise StoreError("backup_damaged", file=file)
         for folder in (*(path for path in work.rglob("*") if path.is_dir()), work):
-            _sync(folder)
+            sync_folder(folder)
         os.rename(work, target)
         reached("restore.moved")
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise StoreError("backup_unwritable", file=target, problem=error.strerror or str(error)) from error
     finally:
@@ -260,11 +257,3 @@ def _stays_inside(name: str) -> bool:
     return (
         known and "\0" not in name and "\\" not in name and all(part not in ("", ".", "..") for part in name.split("/"))
     )
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

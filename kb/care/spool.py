@@ -16,10 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kb.durable import write_file
 from kb.errors import AwayError
 from kb.masking import mask
 from kb.people.users import Role, User
-from kb.studio.writing import write_file
 
 TEXTS = frozenset({"q", "what", "note", "words", "answered", "suggestion", "sentence", "said"})  # the others are ids
 ASIDE = "aside"

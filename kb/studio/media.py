@@ -16,9 +16,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from kb.content.articles import Article, linked
+from kb.durable import write_file
 from kb.errors import NotFoundError, RequestError
 from kb.people.users import Action, User, require
-from kb.studio.writing import write_file
 
 FOLDER = "_media"
 MOST_BYTES = 8 * 2**20

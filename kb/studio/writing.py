@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from pathlib import Path
 from merge3 import Merge3
 
 from kb.content.articles import Article, files, fingerprint, parse, read
+from kb.durable import make_folder, sync_folder, write_file
 from kb.errors import ArticleError, NotFoundError, RequestError
-from kb.failpoints import reached
 from kb.people.users import User
 from kb.studio.life import check_change
 
@@ -97,10 +96,10 @@ def rename(folder: Path, old: str, new: str, by: User) -> Article:
     with only_writer(folder):
         if target.exists():
             raise RequestError("article_there", file=new)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         os.rename(_place(folder, old), target)
-        _durable(target.parent)
-        _durable(_place(folder, old).parent)
+        sync_folder(target.parent)
+        sync_folder(_place(folder, old).parent)
     return parse(article.source, new)
 
 
@@ -147,35 +146,7 @@ def _check_new(folder: Path, new: Article) -> None:
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Nobody else writes to the articles folder meanwhile, in no process of ours."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def write_file(place: Path, raw: bytes) -> None:
-    """A file, whole or not at all, and there after a power cut."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        if place.exists():
-            os.chmod(aside, place.stat().st_mode & 0o777)
-        reached("save.aside")
-        os.replace(aside, place)
-        reached("save.moved")
-    finally:
-        aside.unlink(missing_ok=True)
-    _durable(place.parent)
-
-
-def _durable(folder: Path) -> None:
-    """A rename is kept through a power cut only once its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

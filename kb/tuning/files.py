@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kb.content import glossary
 from kb.content.articles import fingerprint
+from kb.durable import write_file
 from kb.people.users import Action, User, require
-from kb.studio.writing import StaleError, only_writer, write_file
+from kb.studio.writing import StaleError, only_writer
 from kb.tuning import pins, synonyms
 
 READERS: Mapping[str, Callable[[bytes], object]] = {

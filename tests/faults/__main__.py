@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kb.config import ROOT
+from tests.faults import powerless
 
 AT_ONCE = 100  # kills of one base: the next begins anew, so that looking at all of it stays cheap
 # name: module, its first argument, kills, what comes after the seed; whether nothing may be torn or lost; kills at once
@@ -28,6 +30,10 @@ TRIALS: dict[str, tuple[str, str, int, tuple[str, ...], bool, int]] = {
     "rot": ("rotting", "rot", 10_000, (), True, 2_500),
     "eight writers": ("storing", "writers", 1_000, (), True, 1_000),  # rows each; `kills` counts the writers
 }
+POWER = {"rows": 1_500, "upgrade": 300, "spool": 600, "edits": 1_000, "publish": 1_000, "backup": 600}  # cuts
+TRIALS |= {f"power, {name}": ("powerless", name, cuts, (), True, AT_ONCE) for name, cuts in POWER.items()}
+TRIALS |= {f"power, rows, {one}": ("powerless", "rows", 100, (one,), False, AT_ONCE) for one in powerless.SETTINGS}
+TRIALS["power, publish, naive"] = ("powerless", "publish, naive", 100, (), False, AT_ONCE)
 SUMMED = ("kills", "published", "acknowledged", "reads", "left")
 
 
@@ -62,13 +68,27 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*TRIALS, []])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    found = {}
+    as_wanted = True
     for name in asked.names or TRIALS:
-        found[name] = run(name)
+        found = run(name)
+        as_wanted = as_wanted and found["as_wanted"]
         if asked.json:
-            at = datetime.now(UTC).isoformat(timespec="seconds")
-            asked.json.write_text(json.dumps({"at": at, "trials": found}, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return 0 if all(one["as_wanted"] for one in found.values()) else 1
+            _keep(asked.json, name, found)
+    return 0 if as_wanted else 1
+
+
+def _keep(file: Path, name: str, found: Mapping[str, Any]) -> None:
+    """Put a trial into the file beside the others, with the commit it tried."""
+    told = json.loads(file.read_text("utf-8")) if file.exists() else {"trials": {}}
+    told["at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    told["trials"][name] = {**found, "measured": told["at"], "commit": _commit()}
+    file.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _commit() -> str:
+    """The commit that is checked out, with `+` where files differ from it."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
