@@ -26,6 +26,8 @@ MOST_NAME = 240
 
 # A folder that has one of these is where the base begins.
 ROOTS = ("_media/", "_site.toml", "mkdocs.yml", "docusaurus.config.js", "docusaurus.config.ts", ".obsidian/")
+# What the library raises for a file that is no zip, or a broken one.
+BROKEN = zipfile.BadZipFile, OSError, ValueError, NotImplementedError, zlib.error, EOFError
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -101,7 +103,7 @@ def _of_zip(source: Path | io.BytesIO) -> Pack:
     try:
         archive = zipfile.ZipFile(source)
         infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, zlib.error, EOFError) as error:
+    except BROKEN as error:
         raise RequestError("import_zip_broken") from error
     check_bomb(infos)
     entries: dict[str, zipfile.ZipInfo] = {}

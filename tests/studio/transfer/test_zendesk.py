@@ -25,59 +25,7 @@ BODY = """<h2 id="h_1">When it arrives</h2><p>The bank <strong>forwards</strong>
 <script>steal()</script><a href="javascript:steal()">here</a><!-- internal -->
 <iframe src="https://www.youtube.com/embed/x" title="Film"></iframe>"""
 
-
-def article(id: int, title: str, body: str = "<p>Text.</p>", **more: Any) -> dict[str, Any]:
-    facts = {"id": id, "title": title, "body": body, "locale": "en-us", "source_locale": "en-us", "section_id": 21}
-    return {**facts, "draft": False, "promoted": False, "label_names": [], "outdated": False, **more}
-
-
-def test_an_article_with_all_that_an_article_can_have(tmp_path: Path) -> None:
-    attachments = [
-        {
-            "id": 99,
-            "article_id": 30,
-            "file_name": "card.png",
-            "inline": True,
-            "content_type": "image/png",
-            "content_url": "https://lark.zendesk.com/hc/article_attachments/99/card.png",
-        },
-        {
-            "id": 98,
-            "article_id": 30,
-            "file_name": "form.pdf",
-            "inline": False,
-            "content_type": "application/pdf",
-            "content_url": "https://lark.zendesk.com/hc/article_attachments/98/form.pdf",
-        },
-    ]
-    translations = [
-        {
-            "id": 1,
-            "source_id": 30,
-            "source_type": "Article",
-            "locale": "zh-cn",
-            "title": "退款到过期的卡",
-            "draft": True,
-            "body": "<p>银行会转到新卡上。</p>",
-        }
-    ]
-    files = {
-        "articles.json": zendesk(articles=[article(30, "Refund to an expired card", BODY), article(31, "Return")]),
-        "sections.json": zendesk(sections=SECTIONS),
-        "categories.json": zendesk(categories=CATEGORIES),
-        "translations.json": zendesk(translations=translations),
-        "article_attachments.json": zendesk(article_attachments=attachments),
-        "attachments/99/card.png": picture(),
-        "attachments/98/form.pdf": b"%PDF-1.4 form",
-    }
-    rows = {row.id: row for row in planned(files, tmp_path).rows}
-    assert set(rows) == {"refund-to-an-expired-card-en", "refund-to-an-expired-card-zh", "return-en"}
-    row, zh = rows["refund-to-an-expired-card-en"], rows["refund-to-an-expired-card-zh"]
-    card, form = (one.name for one in row.papers)
-    assert row.path == "refund-policy/cards/expired-cards/refund-to-an-expired-card-en.md"
-    assert (
-        body_of(row)
-        == f"""## When it arrives
+MARKDOWN = """## When it arrives
 
 The bank **forwards** it.
 
@@ -97,7 +45,58 @@ here
 [Film](https://www.youtube.com/embed/x)
 
 [form.pdf](../../../_media/{form})"""
-    )
+ATTACHMENTS = [
+    {
+        "id": 99,
+        "article_id": 30,
+        "file_name": "card.png",
+        "inline": True,
+        "content_type": "image/png",
+        "content_url": "https://lark.zendesk.com/hc/article_attachments/99/card.png",
+    },
+    {
+        "id": 98,
+        "article_id": 30,
+        "file_name": "form.pdf",
+        "inline": False,
+        "content_type": "application/pdf",
+        "content_url": "https://lark.zendesk.com/hc/article_attachments/98/form.pdf",
+    },
+]
+TRANSLATIONS = [
+    {
+        "id": 1,
+        "source_id": 30,
+        "source_type": "Article",
+        "locale": "zh-cn",
+        "title": "退款到过期的卡",
+        "draft": True,
+        "body": "<p>银行会转到新卡上。</p>",
+    }
+]
+
+
+def article(id: int, title: str, body: str = "<p>Text.</p>", **more: Any) -> dict[str, Any]:
+    facts = {"id": id, "title": title, "body": body, "locale": "en-us", "source_locale": "en-us", "section_id": 21}
+    return {**facts, "draft": False, "promoted": False, "label_names": [], "outdated": False, **more}
+
+
+def test_an_article_with_all_that_an_article_can_have(tmp_path: Path) -> None:
+    files = {
+        "articles.json": zendesk(articles=[article(30, "Refund to an expired card", BODY), article(31, "Return")]),
+        "sections.json": zendesk(sections=SECTIONS),
+        "categories.json": zendesk(categories=CATEGORIES),
+        "translations.json": zendesk(translations=TRANSLATIONS),
+        "article_attachments.json": zendesk(article_attachments=ATTACHMENTS),
+        "attachments/99/card.png": picture(),
+        "attachments/98/form.pdf": b"%PDF-1.4 form",
+    }
+    rows = {row.id: row for row in planned(files, tmp_path).rows}
+    assert set(rows) == {"refund-to-an-expired-card-en", "refund-to-an-expired-card-zh", "return-en"}
+    row, zh = rows["refund-to-an-expired-card-en"], rows["refund-to-an-expired-card-zh"]
+    card, form = (one.name for one in row.papers)
+    assert row.path == "refund-policy/cards/expired-cards/refund-to-an-expired-card-en.md"
+    assert body_of(row) == MARKDOWN.format(card=card, form=form)
     assert [paper.read() for paper in row.papers] == [picture(), b"%PDF-1.4 form"]
     assert [note.code for note in row.notes] == ["import_picture_remote"]
     en, other = parse(row.source, row.path), parse(zh.source, zh.path)
