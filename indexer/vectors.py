@@ -122,7 +122,7 @@ def _missing(
 ) -> Iterator[list[tuple[bytes, str]]]:
     """What is not known yet, once each, in batches of texts of like length."""
     missing = list({key: text for key, text in zip(keys, texts, strict=True) if key not in known}.items())
-    missing.sort(key=lambda item: -len(item[1]))
+    missing.sort(key=lambda item: -len(item[1].encode("utf-8", "surrogatepass")))  # bytes: see `SentenceEncoder`
     for start in range(0, len(missing), BATCH):
         yield missing[start : start + BATCH]
         if progress:

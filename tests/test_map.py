@@ -297,6 +297,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     ),
     "streamlit": ("kb.doors.ui", "app"),
     "tantivy": ("indexer.engine",),
+    "threadpoolctl": ("indexer.encoder",),
     "tomlkit": ("kb.tuning",),
     "tokenizers": ("indexer.packaged",),
     "torch": ("indexer.encoder", "indexer.packaged", "indexer.learnt"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,16 +118,19 @@ def test_a_question_is_nearer_to_its_answer_than_to_another(encoder: SentenceEnc
     assert nearness[:, :2].min() > nearness[:, 2:].max()
 
 
-def test_many_threads_at_once_get_the_rows_of_one(exact_encoder: SentenceEncoder) -> None:
-    alone = exact_encoder.queries(TEXTS[:6])
-    found: list[Vector] = []
-    threads = [threading.Thread(target=lambda: found.append(exact_encoder.queries(TEXTS[:6]))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 4
-    assert all(np.abs(rows - alone).max() < 1e-6 for rows in found)
+def test_many_threads_at_once_get_the_rows_and_tokens_of_one(exact_encoder: SentenceEncoder) -> None:
+    """Batches beside single texts: a tokenizer keeps how it pads from call to call."""
+
+    def made(count: int) -> tuple[Vector, list[bytes]]:
+        rows, tokens = exact_encoder.with_tokens(TEXTS[:count], query=False)
+        return rows, [one["codes"].tobytes() for one in tokens]
+
+    alone = {count: made(count) for count in (1, 6)}
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda count: (count, *made(count)), [6, 1] * 8))
+    for count, rows, tokens in found:
+        assert np.abs(rows - alone[count][0]).max() < 1e-6
+        assert tokens == alone[count][1]
 
 
 def test_the_name_says_model_and_precision(exact_encoder: SentenceEncoder, encoder: SentenceEncoder) -> None:
