@@ -203,7 +203,8 @@ class Engine:
         flat = [one for some in kept for one in some]
         if not len(tokens) or not any(map(len, flat)):
             return [[] for _ in articles]
-        every = np.concatenate(flat)
+        # Joined as bytes: to join arrays of records numpy compares their types field by field, one pair at a time.
+        every = np.frombuffer(b"".join([one.tobytes() for one in flat]), flat[0].dtype)
         near, begins = cosines(every, tokens), every["place"]
         ends = np.cumsum([len(one) for one in flat]).tolist()
         filled = [end for end, one in zip(ends, flat, strict=True) if len(one)]

@@ -153,10 +153,11 @@ def _token_scores(
     return [max(score, least) for score in found]
 
 
-def _substantial(question: str) -> list[str]:
+@functools.lru_cache(maxsize=100)
+def _substantial(question: str) -> tuple[str, ...]:
     """The question's terms that mean something: English words from three letters on, Chinese characters and pairs."""
     words = [term for term in text.query_terms(question).words if term not in text.FUNCTION_WORDS]
-    return [term for term in words if len(term) > 2 or not term.isascii()]
+    return tuple(term for term in words if len(term) > 2 or not term.isascii())
 
 
 def _term_shares(folded: Sequence[str], wanted: Sequence[str]) -> list[float]:
