@@ -44,6 +44,9 @@ class Settings:
     metrics_port: where this machine alone reads metrics (Prometheus); 0 = nowhere
     log:         file that the program's log is added to; '' = standard error
     backup_days, drill_days: age in days of the last backup, and of the last restore drill, from which it is told of
+    offline:     folder that copies of the base for when the server is gone are written to; '' = none are
+    offline_hours: at the latest so many hours after the last ones, and after each publish (≥ 1)
+    offline_teams: teams that have a copy of their own there, with commas between them
     language:    language of the command line: `auto` (from LANG), `zh` or `en`
     """
 
@@ -75,6 +78,9 @@ class Settings:
     log: str = ""
     backup_days: int = 2
     drill_days: int = 40
+    offline: str = ""
+    offline_hours: int = 24
+    offline_teams: str = ""
     language: str = "auto"
 
     @property
@@ -128,7 +134,7 @@ MAX_DIGITS = 9
 MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
 PORTS = ("port", "metrics_port")
 DAYS = ("backup_days", "drill_days")
-NUMBERS = (*PORTS, *DAYS, "keep", "reranker_weight", "learn_agents", "retention")
+NUMBERS = (*PORTS, *DAYS, "keep", "reranker_weight", "learn_agents", "retention", "offline_hours")
 CHOICES = {
     "precision": {"auto", "fp32", "bf16"},
     "samesite": {"lax", "none"},
@@ -189,6 +195,8 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _read(field: str, name: str, value: str) -> object:
+    if field == "offline":
+        return str(Path(value).expanduser().resolve())
     if field in ("articles", "home"):
         return Path(value).expanduser().resolve()
     if field in NUMBERS:
@@ -196,12 +204,14 @@ def _read(field: str, name: str, value: str) -> object:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:
             raise SettingError("setting_too_small", name=name, value=value, least=2)
-        if field in ("learn_agents", *DAYS) and int(value) < 1:
+        if field in ("learn_agents", "offline_hours", *DAYS) and int(value) < 1:
             raise SettingError("setting_too_small", name=name, value=value, least=1)
         least = 0 if field == "metrics_port" else 1
         if field in PORTS and not least <= int(value) <= 65_535:
             raise SettingError("setting_not_a_port", name=name, value=value, least=least)
         return int(value)
+    if field == "offline_teams":
+        return ",".join(filter(None, (one.strip() for one in value.split(","))))
     if field == "webhooks":
         return ",".join(_address(name, one.strip()) for one in value.split(","))
     if field in ("origins", "frame_ancestors"):

@@ -85,6 +85,9 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_LOG": "/var/log/firstcall.jsonl",
         "KB_BACKUP_DAYS": "1",
         "KB_DRILL_DAYS": "7",
+        "KB_OFFLINE": str(tmp_path / "copies"),
+        "KB_OFFLINE_HOURS": "6",
+        "KB_OFFLINE_TEAMS": "tech, 支付组",
         "KB_LANGUAGE": "zh",
     }
     assert settings(env) == Settings(
@@ -116,6 +119,9 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         log="/var/log/firstcall.jsonl",
         backup_days=1,
         drill_days=7,
+        offline=str(tmp_path / "copies"),
+        offline_hours=6,
+        offline_teams="tech,支付组",
         language="zh",
     )
     assert {f"KB_{field.name.upper()}" for field in fields(Settings)} == set(env)
@@ -152,9 +158,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.facts == {
         "name": "KB_ARTICLE",
         "known": "KB_ARTICLES, KB_BACKUP_DAYS, KB_DATABASE_URL, KB_DRILL_DAYS, KB_FRAME_ANCESTORS, KB_HOME, KB_HOST, "
-        "KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, KB_OIDC_CLAIM, KB_OIDC_CLIENT, "
-        "KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, "
-        "KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, "
+        "KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, KB_OFFLINE, "
+        "KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, "
+        "KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, "
         "KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, KB_WEBHOOK_SECRET",
     }
 

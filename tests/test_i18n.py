@@ -243,8 +243,12 @@ def section(name: str) -> set[str]:
     return {key.removeprefix(f"{name}.") for key in sentences("en") if key.startswith(f"{name}.")}
 
 
-COMPONENTS = sorted({path.parent.name for path in UI.glob("*/*.js")})
-FILLED_BY_THE_PAGE = {"finder": {"categories", "products", "slots"}}  # not sentences
+SCRIPTS = {path.parent.name: path.parent for path in UI.glob("*/*.js")} | {"offline": ROOT / "kb/offline/copy"}
+COMPONENTS = sorted(SCRIPTS)
+FILLED_BY_THE_PAGE = {  # not sentences
+    "finder": {"categories", "products", "slots"},
+    "offline": {"categories", "states", "events", "kinds"},
+}
 LABEL = re.compile(r"\blabels\??\.(\w+)")
 COMPUTED = re.compile(r"\blabels\[((?:[^\[\]]|\[[^\[\]]*\])*)\]")  # labels[`do_${action}`]
 TEMPLATE = re.compile(r"`([^`$]*)\$\{[^{}`]*\}([^`$]*)`")
@@ -253,7 +257,7 @@ IN_QUOTES = re.compile(r'"([^"]*)"')
 
 def script_of(component: str) -> str:
     """All the JavaScript of a component."""
-    return "\n".join(path.read_text("utf-8") for path in sorted((UI / component).glob("*.js")))
+    return "\n".join(path.read_text("utf-8") for path in sorted(SCRIPTS[component].glob("*.js")))
 
 
 def in_script(component: str, pattern: str) -> list[str]:
@@ -278,6 +282,7 @@ COMPUTED_LABELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "answer.verdict": get_args(verdict.Name),
         "notice_*": [f"notice_{kind}" for kind in bulletins.KINDS],
     },
+    "offline": {"node.dataset.t": [block for block in BLOCKS if block != "say"]},
     "say": {"action": IN_QUOTES.findall("".join(in_script("say", r"const ACTIONS = (\[.*?\]);")))},
 }
 
@@ -483,11 +488,20 @@ def test_every_label_a_component_uses_is_in_its_section(component: str) -> None:
     assert labels(component) - section(component) == set()
 
 
-@pytest.mark.parametrize("name", [*COMPONENTS, "category"])
+@pytest.mark.parametrize("name", sorted({*COMPONENTS, "category"} - {"offline"}))
 def test_labels_are_drawn_as_they_stand_so_they_have_nothing_to_fill_in(name: str) -> None:
     assert {key: placeholders(sentences("en")[f"{name}.{key}"]) for key in section(name)} == {
         key: set() for key in section(name)
     }
+
+
+def test_the_script_of_a_copy_fills_in_what_its_labels_leave_open() -> None:
+    given: dict[str, set[str]] = {label: set() for label in labels("offline")}
+    for call in in_script("offline", r"\bfilled\(.*?\}\)"):
+        for label in set(LABEL.findall(call)) & set(given):
+            given[label] |= set(re.findall(r"(\w+)\s*[:,}]", call[call.index("{") :]))
+    missing = {label: placeholders(sentences("en")[f"offline.{label}"]) - names for label, names in given.items()}
+    assert {label: names for label, names in missing.items() if names} == {}
 
 
 def test_every_sentence_is_said_somewhere_but_for_those_that_wait_for_their_place() -> None:

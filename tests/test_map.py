@@ -97,6 +97,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.gaps.roundtable",
         "kb.gaps.analytics",
     ),
+    "offline": ("kb.offline.words", "kb.offline.copy", "kb.offline.notes"),
     "indexer": (
         "indexer.packaged",
         "indexer.encoder",
@@ -281,6 +282,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
         "kb.studio",
         "kb.calls",
         "kb.gaps",
+        "kb.offline",
         "kb.care",
     ),
     "sqlite3": ("kb.db", "indexer.vectors"),

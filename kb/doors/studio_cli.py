@@ -1,4 +1,5 @@
-"""`python -m kb new|import|export|history|restore`: what the studio does, on the command line, as the operator."""
+"""`python -m kb new|import|export|import-offline|history|restore`: what the studio does, on the command line, as the
+operator."""
 
 from __future__ import annotations
 
@@ -16,8 +17,12 @@ from kb.content import articles
 from kb.content.articles import CATEGORIES
 from kb.doors import studio, transfer
 from kb.doors.wiring import Desk
-from kb.errors import KBError
-from kb.i18n import explain, say, terminal_language
+from kb.doors.wiring.offline import NOBODY, copy_for, write_copy
+from kb.errors import KBError, NotFoundError
+from kb.i18n import LANGUAGES, explain, say, terminal_language
+from kb.offline import notes
+from kb.offline.copy import OLD_DAYS
+from kb.people import audit, users
 from kb.people.users import OPERATOR, User
 from kb.studio import revisions
 from kb.studio.transfer import OUTCOMES, Plan, of_path
@@ -87,11 +92,65 @@ def _report(made: Plan, language: str) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def export(file: Path) -> None:
-    """Write the base as a zip: articles, their pictures, its own tables."""
+@click.option("--offline", is_flag=True, help="One HTML file to search in when the server is gone.")
+@click.option("--for", "whose", default="", metavar="USER", help="With --offline: what this person may see.")
+@click.option("--teams", default="", help="With --offline: what these teams may see (commas); none: what is nobody's.")
+@click.option("--langs", default="", help="With --offline: only articles in these languages: zh,en.")
+@click.option(
+    "--old", default=OLD_DAYS, show_default=True, type=click.IntRange(1), help="Days until it says so in red."
+)
+def export(file: Path, offline: bool, whose: str, teams: str, langs: str, old: int) -> None:
+    """Write the base as a zip (articles, their pictures, its own tables), or as one HTML file to search in offline."""
+    if not offline and (whose or teams or langs):
+        raise click.UsageError("--for, --teams, --langs: with --offline")
+    if whose and teams:
+        raise click.UsageError("--for, --teams")
+    wanted = _list(langs)
+    if not set(wanted) <= set(LANGUAGES):
+        raise click.UsageError(f"--langs {langs}")
     with _desk() as (desk, by, language):
-        file.write_bytes(transfer.export(desk, by, datetime.now(UTC)))
-        click.echo(say(language, "transfer.exported", file=file))
+        at = datetime.now(UTC)
+        if not offline:
+            file.write_bytes(transfer.export(desk, by, at))
+            click.echo(say(language, "transfer.exported", file=file))
+            return
+        whom = _person(desk, whose) if whose else replace(NOBODY, teams=frozenset(_list(teams)))
+        raw = copy_for(desk, by, whom, at, wanted, old)
+        with desk.database.write() as connection:
+            audit.append(connection, by.id, "export", at, "offline copy", whom=whom.id, teams=sorted(whom.teams))
+        write_copy(file, raw)
+        click.echo(say(language, "offline.wrote", file=file, size=round(len(raw) / 1024)))
+
+
+@click.command(name="import-offline")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--by", "whose", default="", metavar="USER", help="Who noted them; else whom the copy was made for.")
+def import_offline(file: Path, whose: str) -> None:
+    """Take in the gaps that somebody noted in an offline copy, masked. A file may be taken in twice."""
+    with _desk() as (desk, by, language):
+        if not file.is_file():
+            raise NotFoundError("path_missing", path=file)
+        held = notes.read(file.read_bytes())
+        name = whose or held.by
+        with desk.database.read() as connection:
+            known = users.get(connection, name)
+        if whose and known is None:
+            raise NotFoundError("user_missing", id=whose)
+        with desk.database.write() as connection:
+            count = notes.take_in(connection, known or by, held.notes, datetime.now(UTC))
+        click.echo(say(language, "offline.took_in", count=count))
+
+
+def _person(desk: Desk, id: str) -> User:
+    with desk.database.read() as connection:
+        person = users.get(connection, id)
+    if person is None:
+        raise NotFoundError("user_missing", id=id)
+    return person
+
+
+def _list(names: str) -> list[str]:
+    return [one.strip() for one in names.split(",") if one.strip()]
 
 
 @click.command()
@@ -115,4 +174,4 @@ def restore(id: str, revision: int) -> None:
         click.echo(say(language, "transfer.restored", file=saved.article.path))
 
 
-COMMANDS = (new, import_command, export, history, restore)
+COMMANDS = (new, import_command, export, import_offline, history, restore)

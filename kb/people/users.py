@@ -32,6 +32,7 @@ class Action(StrEnum):
     PROMISE = "promise"
     FLAG = "flag"
     PRACTISE = "practise"
+    TAKE_COPY = "take_copy"  # the base as a file for when the server is gone
     READ_BULLETINS = "read_bulletins"
     POST_BULLETIN = "post_bulletin"
     SEE_WHO_SAW = "see_who_saw"  # who has seen a bulletin
@@ -96,6 +97,7 @@ _AGENT = {
     Action.PROMISE: Reach.OWN,
     Action.FLAG: Reach.ALL,
     Action.PRACTISE: Reach.OWN,
+    Action.TAKE_COPY: Reach.OWN,
     Action.READ_BULLETINS: Reach.ALL,
     Action.WRITE_ARTICLE: Reach.ALL,
     Action.CHANGE_PASSWORD: Reach.OWN,
@@ -141,6 +143,7 @@ _ADMIN = (
         Action.ERASE_PERSON: Reach.ALL,
         Action.REDUCE_JOURNAL: Reach.ALL,
         Action.BACK_UP: Reach.ALL,
+        Action.TAKE_COPY: Reach.ALL,
     }
 )
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {

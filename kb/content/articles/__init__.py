@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kb.content.articles.article import CATEGORIES, SLOT, Article, fingerprint, linked
 from kb.content.articles.front import AUDIENCES, DATES, KEYS, LISTS, FrontMatter
+from kb.content.articles.html import html_of
 from kb.content.articles.markdown import (
     BLOCKS,
     LINK,
@@ -39,6 +40,7 @@ __all__ = [
     "blocks_of",
     "files",
     "fingerprint",
+    "html_of",
     "linked",
     "parse",
     "parser",

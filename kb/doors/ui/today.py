@@ -18,12 +18,14 @@ from kb.content.articles import Span
 from kb.content.versions import short_diff
 from kb.db import Connection
 from kb.doors.ui import figures
-from kb.doors.ui.frame import me, moment, open_article, safe_markdown, t, told
+from kb.doors.ui.frame import me, moment, open_article, safe_markdown, t, taken, told
 from kb.doors.ui.notices import notice
 from kb.doors.ui.trust import trust
 from kb.doors.wiring import Desk, Served, desk
+from kb.doors.wiring.offline import NAME, copy_for
 from kb.gaps import gap
 from kb.gaps.gap import Gap, Report
+from kb.offline import notes
 from kb.people.users import Action, User, may
 
 Do = Callable[[Connection, User, str, datetime], None]  # room functions: what, by whom, to which, when
@@ -57,6 +59,7 @@ def page() -> None:
             _answered(here, answered)
             _heard(here, heard)
             _changed(here, served, changed, now)
+            _offline(here, by, now)
             if may(by, Action.SEE_INSIGHTS):
                 trust(served.opened.manifest.calibration)
 
@@ -193,6 +196,30 @@ def _diff(before: str, after: str) -> None:
             st.caption(t("today.was", text=_marked(change.before, change.before_mark, "gray")))
         if change.after:
             st.markdown(t("today.now", text=_marked(change.after, change.after_mark, "green")))
+
+
+def _offline(here: Desk, by: User, now: datetime) -> None:
+    """The base as a file for when the server is gone, and what was noted in one while it was."""
+    if not may(by, Action.TAKE_COPY, owner=by.id):
+        return
+    with st.expander(t("offline.here_title"), icon=":material/cloud_off:"):
+        st.caption(t("offline.here_hint"))
+        st.download_button(
+            t("offline.download"),
+            taken("offline copy", lambda: copy_for(here, by, by, datetime.now(UTC))),
+            f"{NAME}-{here.site.today(now)}.html",
+            "text/html",
+            key="offline-copy",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        given = st.file_uploader(t("offline.upload"), type="json", key="offline-notes")
+        if given:
+            with told():
+                held = notes.read(given.getvalue())
+                with here.database.write() as connection:
+                    count = notes.take_in(connection, by, held.notes, now)
+                st.success(t("offline.took_in", count=count))
 
 
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from indexer import generation
 from kb.care import retention
 from kb.care.chores import GapKeeper, deliver
+from kb.doors.wiring.offline import Copies
 from kb.doors.wiring.parts import build, load_encoder, load_reranker
 from kb.errors import GenerationError, KBError, PublishError
 from kb.people import audit, users
@@ -29,6 +30,7 @@ GAPS_SECONDS = 60.0  # between two looks at what missed, and at who is to be tol
 BUSY_SECONDS = 1.0  # between two tries, while another program publishes or after a failure
 FULL_SECONDS = 5.0  # between two tries, while the disk takes nothing
 CHECK_SECONDS = 600.0  # between two readings of every byte of the index
+COPY_SECONDS = 5.0  # between two looks whether offline copies are due
 LEARN_SECONDS = 15.0  # without a write of this process: another one may have written
 STAMPS = 200  # articles in one transaction: whoever records something waits for no more than these
 
@@ -47,6 +49,7 @@ class Upkeep:
         self._unopened: KBError | None = desk.trouble
         self._damaged = ""  # the generation that is being replaced, or was
         self._noted = ""  # the generation that the audit log knows as the one that serves
+        self._copies = Copies()
         self._keeper = GapKeeper(desk.settings.home / "vectors.sqlite")
         self._threads: list[threading.Thread] = []
 
@@ -62,6 +65,8 @@ class Upkeep:
         self._again("stamp changes", self._await_published, self._stamp_changes)
         if desk.settings.retention:
             self._again("reduce old calls", lambda: rest(self._reduce_rest), self._keep_short)
+        if desk.settings.offline:
+            self._again("write offline copies", lambda: rest(COPY_SECONDS), lambda at: self._copies.look(desk, at))
         if desk.settings.webhooks:
             self._again("tell what became of gaps", lambda: rest(GAPS_SECONDS), self._tell)
         self._run("keep up with the articles", self._keep_up)
