@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from kb.calls import bulletins
 from kb.doors.wiring.parts import scope_of
+from kb.durable import write_file
 from kb.errors import RequestError, StoreError
 from kb.offline.copy import OLD_DAYS, Held, copy
 from kb.people import audit, users
 from kb.people.users import Role, User
-from kb.studio.writing import write_file
 
 if TYPE_CHECKING:
     from kb.doors.wiring import Desk
