@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
+from collections import OrderedDict
 from pathlib import Path
 
-_verified: dict[tuple[int, int, int, int], str] = {}  # a file that verified once is not read again
+KEPT_MOST = 4_096  # files, those used last: all of many generations, and a running app publishes for months
+
+_Identity = tuple[int, int, int, int]
+_verified: OrderedDict[_Identity, str] = OrderedDict()  # a file that verified once is not read again
+_keeping = threading.Lock()
 
 
-def _identity(path: Path) -> tuple[int, int, int, int]:
+def _identity(path: Path) -> _Identity:
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
@@ -25,10 +31,16 @@ def forget(folder: Path) -> None:
 def sha256_of(path: Path) -> str:
     """The hash of a file, of one that did not change since it was last asked without reading it."""
     identity = _identity(path)
-    if identity not in _verified:
+    found = _verified.get(identity)
+    if found is None:
         with path.open("rb") as file:
-            _verified[identity] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _verified[identity]
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    with _keeping:
+        _verified[identity] = found
+        _verified.move_to_end(identity)
+        while len(_verified) > KEPT_MOST:
+            _verified.popitem(last=False)
+    return found
 
 
 def hash_and_sync(path: Path) -> tuple[str, int]:

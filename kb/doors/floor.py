@@ -114,7 +114,9 @@ class FloorKeeper:
             return self.now.experts
 
     def _rows(self, gaps: Sequence[Gap], encoder: Encoder) -> Vector:
-        missing = list({one.question for one in gaps} - set(self._vectors))
+        asked = {one.question for one in gaps}
+        missing = list(asked - set(self._vectors))
+        self._vectors = {question: row for question, row in self._vectors.items() if question in asked}
         if missing:
             self._vectors |= dict(zip(missing, encoder.queries(missing), strict=True))
         return (

@@ -30,7 +30,7 @@ from kb.doors.prover import Asker, Prover
 from kb.doors.teacher import Teacher
 from kb.doors.wiring.failures import Failures
 from kb.doors.wiring.parts import Served, build, learn, load_encoder, load_reranker, plain_encoder, scope_of
-from kb.doors.wiring.upkeep import Upkeep
+from kb.doors.wiring.upkeep import Upkeep, share_memory
 from kb.errors import GenerationError, KBError, QuestionError, SettingError
 from kb.finding.learning import Learnt
 from kb.finding.search import Encoder, Hits, Reranker, Tokens, Vector, search
@@ -249,6 +249,7 @@ class Desk:
 
     def start(self) -> None:
         """Serve at once what is there; load the encoder, follow `CURRENT` and the articles, keep house, in threads."""
+        share_memory()
         try:
             self.open()
         except GenerationError as error:

@@ -23,6 +23,7 @@ from kb import text
 _WORD = re.compile(r"[a-z]+")
 _HAN_RUN = re.compile(f"[{text.HAN}]{{2,}}")
 
+NEAREST_KEPT = 4_096  # misspelt words whose likeliest is kept
 OWN = 20.0  # one use of an English word by the base counts as much as 20 uses in a million words of anybody
 UNSEEN = 10_000  # pairs of characters a base is thought to have beside its own: one use in a small base is no proof
 TRADITIONAL_SHARE = 0.01  # of a base's characters, from which on it is written in traditional Chinese
@@ -159,7 +160,8 @@ class Lexicon:
 
     def __init__(self, parts: Sequence[Vocabulary]) -> None:
         self._parts = tuple(part for part in parts if part.words or part.pairs)
-        self._nearest = functools.lru_cache(maxsize=4_096)(self._look_nearest)
+        # Not an lru_cache of the method: that is a cycle, and keeps a generation that nobody asks any more.
+        self._nearest: dict[str, tuple[str, int]] = {}
         characters = sum(sum(part.pairs.values()) for part in self._parts)
         self.traditional = sum(part.traditional for part in self._parts) > TRADITIONAL_SHARE * characters > 0
         self.chinese = characters > 0
@@ -221,7 +223,12 @@ class Lexicon:
     def nearest(self, word: str) -> tuple[str, int]:
         """The likeliest word that a misspelt one was meant to be, '' for none, and its slips. A slip is a letter
         too many, too few, wrong, or changed with its neighbour; a word of `LONG` letters may have two."""
-        return self._nearest(word)
+        found = self._nearest.get(word)
+        if found is None:
+            if len(self._nearest) >= NEAREST_KEPT:
+                self._nearest.clear()
+            found = self._nearest[word] = self._look_nearest(word)
+        return found
 
     def _look_nearest(self, word: str) -> tuple[str, int]:
         most = 2 if len(word) >= LONG else 1
