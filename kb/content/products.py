@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,13 +80,19 @@ def named_in(catalogue: Catalogue, said: str) -> tuple[str, ...]:
         for place in _places(spelled, name)
         if place in cuts and place + len(name) in cuts
     ]
-    return tuple(
-        dict.fromkeys(
-            code
-            for code, start, end in found
-            if not any(a <= start and end <= b and b - a > end - start for _, a, b in found)
-        )
-    )
+    inside = _inside({(start, end) for _, start, end in found})
+    return tuple(dict.fromkeys(code for code, start, end in found if (start, end) not in inside))
+
+
+def _inside(spans: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those spans, each there once, that lie in a longer one."""
+    found: set[tuple[int, int]] = set()
+    reach = -1
+    for start, end in sorted(spans, key=lambda one: (one[0], -one[1])):
+        if end <= reach:
+            found.add((start, end))
+        reach = max(reach, end)
+    return found
 
 
 def _places(spelled: str, name: str) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ class Clause:
 _TITLE = ("title", "", 0)
 _TARGET = re.compile(r"\]\([^()\n]*\)")
 _MARK = re.compile(r"\s*(?:(?:>|[-+*]|\d{1,9}[.)]|#{1,6})[ \t]+)*")
+MOST_CLAUSES = 5_000  # of one article: the longest have hundreds
 MOST_VALUES = 50  # of one clause: more is no sentence
 _STOPS = frozenset(map(text.stem, text.FUNCTION_WORDS))
 
@@ -48,13 +50,13 @@ class Reading:
 
 
 def read(article: Article, catalogue: Catalogue) -> Reading:
-    """What an article's title, headings, paragraphs, items and cells say."""
-    found = [
+    """What an article's title, headings, paragraphs, items and cells say, the first `MOST_CLAUSES` of it."""
+    found = (
         _clause(article, catalogue, shape, unit, one, about)
         for unit, (shape, span, about) in enumerate(_places(article))
         for one in ([span] if shape[0] == "cell" else sentences(article.source, _past_marks(article.source, span)))
-    ]
-    return Reading(article, tuple(found))
+    )
+    return Reading(article, tuple(itertools.islice(found, MOST_CLAUSES)))
 
 
 def _places(article: Article) -> Iterator[tuple[tuple[str, str, int], Span, str]]:
