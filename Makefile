@@ -2,6 +2,7 @@
 # make test   set everything up and run all tests
 # make security   the long tests of safety, and what is known about the libraries
 # make faults thousands of kills, 10,000 damaged indexes, 10,000 malformed files: nothing torn, nothing lost
+# make soak   half an hour of a floor against the real server: memory, files, threads and times stay as they are
 # make lint   style and types        make bench   the quick benchmarks        make clean   forget what can be rebuilt
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: run openapi test security faults lock lint bench setup setup-dev index browser tools clean
+.PHONY: run openapi test security faults soak lock lint bench setup setup-dev index browser tools clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -35,10 +36,22 @@ $(TOOLS)/.ready:
 	$(TOOLS)/bin/pip install --quiet uv==0.13.9 pip-audit==2.10.1
 	touch $@
 
+# `make faults SHARE=0.02 DRILLS=2 OFFSETS=10 LOCKED=5 FAULTS=200` is the same in miniature: that all of it runs
+SHARE ?= 1
+DRILLS ?= 50
+OFFSETS ?= 100
+LOCKED ?= 60
+FAULTS ?= 10000
 faults: setup-dev tools
-	$(BIN)/python -m tests.faults --json benchmarks/results/faults.json
-	DRILLS=50 OFFSETS=100 LOCKED=60 $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py tests/faults tests/doors/test_recorder.py
-	FAULTS=10000 $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
+	$(BIN)/python -m tests.faults --share $(SHARE) --json $(if $(filter 1,$(SHARE)),benchmarks/results,var)/faults.json
+	DRILLS=$(DRILLS) OFFSETS=$(OFFSETS) LOCKED=$(LOCKED) \
+	  $(BIN)/python -m pytest --timeout=0 tests/care/test_backup.py tests/faults tests/doors/test_recorder.py
+	FAULTS=$(FAULTS) $(BIN)/python -m pytest --timeout=0 tests/studio/transfer/test_malformed.py
+
+# Half an hour of a floor against the real server: does it end as it began?
+MINUTES ?= 30
+soak: setup-dev index
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --json $(if $(filter 30,$(MINUTES)),benchmarks/results,var)/soak.json
 
 # docs/openapi.json, from the code
 openapi: setup
