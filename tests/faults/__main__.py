@@ -1,4 +1,7 @@
-"""The long trials: `python -m tests.faults [--json FILE] [NAME…]`, thousands of kills, each in a process of its own."""
+"""The long trials: `python -m tests.faults [--json FILE] [NAME…]`, thousands of kills, each in a process of its own.
+
+`--share 0.05` does a twentieth of each, to see that all of it runs.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from typing import Any
 from kb.config import ROOT
 from tests.faults import powerless
 
+LEAST = 40  # kills of a trial that is done in part: every step of most
 AT_ONCE = 100  # kills of one base: the next begins anew, so that looking at all of it stays cheap
 # name: module, its first argument, kills, what comes after the seed; whether nothing may be torn or lost; kills at once
 TRIALS: dict[str, tuple[str, str, int, tuple[str, ...], bool, int]] = {
@@ -37,9 +41,11 @@ TRIALS["power, publish, naive"] = ("powerless", "publish, naive", 100, (), False
 SUMMED = ("kills", "published", "acknowledged", "reads", "left")
 
 
-def run(name: str) -> dict[str, Any]:
-    """One trial, in parts, summed."""
+def run(name: str, share: float = 1.0) -> dict[str, Any]:
+    """One trial, in parts, summed. `share` of its kills, but `LEAST`."""
     module, first, kills, more, sound, at_once = TRIALS[name]
+    kills = max(round(kills * share), LEAST)
+    at_once = min(at_once, kills)
     begun, total = time.monotonic(), {"at": {}, "torn": 0, "lost": 0, "seeds": [], "examples": []}
     for _ in range(kills // at_once):
         seed = random.randrange(1_000_000)
@@ -67,10 +73,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*TRIALS, []])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--share", type=float, default=1.0, help="of every trial's kills (default: all)")
     asked = parser.parse_args()
     as_wanted = True
     for name in asked.names or TRIALS:
-        found = run(name)
+        found = run(name, asked.share)
         as_wanted = as_wanted and found["as_wanted"]
         if asked.json:
             _keep(asked.json, name, found)
