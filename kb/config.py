@@ -52,7 +52,7 @@ class Settings:
 
     articles: Path = ROOT / "articles"
     home: Path = ROOT / "var"
-    database_url: str = f"sqlite:///{ROOT / 'data' / 'firstcall.sqlite'}"
+    database_url: str = field(default=f"sqlite:///{ROOT / 'data' / 'firstcall.sqlite'}", repr=False)  # with a password
     model: str = PACKAGED_MODEL
     precision: str = "auto"
     query_prompt: str = "auto"

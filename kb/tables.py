@@ -24,6 +24,22 @@ class Moment(sa.TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+class Words(sa.TypeDecorator[str]):
+    """Text in PostgreSQL as SQLite has it: of any length, in the order of its bytes whatever the server's language.
+
+    It cannot hold NUL, which nobody types: U+FFFD stands for it, so that two texts that differ stay different.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.Text(collation="C"))
+
+    def process_bind_param(self, value: str | None, _: Any) -> str | None:
+        return value if value is None else value.replace("\0", "\ufffd")
+
+
 metadata = sa.MetaData()
 
 schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -551,15 +567,28 @@ audit_head = sa.Table(
 audit_unsealed = "0" * 64  # what stands before the first seal
 
 
+REFUSES = "BEGIN RAISE EXCEPTION 'append-only' USING ERRCODE = 'integrity_constraint_violation'; END"
+
+
 def _append_only(_: sa.Table, connection: sa.Connection, **__: Any) -> None:
-    """SQLite itself refuses what nobody of us does; elsewhere the database's own rights have to."""
+    """The database itself refuses what nobody of us does."""
     if connection.dialect.name == "sqlite":
         for what in ("UPDATE", "DELETE"):
             refuse = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
             connection.exec_driver_sql(f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit {refuse}")
+    else:
+        refuses = f"CREATE OR REPLACE FUNCTION audit_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ {REFUSES} $$"
+        connection.exec_driver_sql(refuses)
+        before = "BEFORE UPDATE OR DELETE OR TRUNCATE ON audit FOR EACH STATEMENT"
+        connection.exec_driver_sql(f"CREATE TRIGGER audit_append_only {before} EXECUTE FUNCTION audit_refuses()")
 
 
 sa.event.listen(audit, "after_create", _append_only)
+
+for _table in metadata.tables.values():
+    for _column in _table.columns:
+        if isinstance(_column.type, sa.String):
+            _column.type = _column.type.with_variant(Words(), "postgresql")
 
 # --- migrations ------------------------------------------------------------------------------------
 

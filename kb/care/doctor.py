@@ -13,7 +13,7 @@ from indexer import generation
 from kb.care.spool import Spool
 from kb.config import Settings
 from kb.content import articles
-from kb.db import Connection, Database, exists, file_of, problems, sqlite_version, version
+from kb.db import Connection, Database, exists, file_of, problems, server, sqlite_version, version
 from kb.errors import GenerationError, KBError, StoreError
 from kb.people import audit
 from kb.people.users import OPERATOR
@@ -24,11 +24,13 @@ LITTLE, TOO_LITTLE = 2 * 2**30, 2**28  # bytes free: soon full, nearly full
 
 State = Literal["ok", "warn", "bad"]
 SOUND = ("disk", "store", "audit", "backup", "drill", "spool", "articles", "index")
+SOUND_SERVER = ("disk", "store_server", "audit", "backup_server", "spool", "articles", "index")
 WRONG = (
     "disk_low",
     "store_none",
     "store_damaged",
     "store_old",
+    "store_forgets",
     "store_unusable",
     "audit_broken",
     "backup_never",
@@ -85,26 +87,54 @@ def _database(here: Settings, at: datetime) -> Iterator[Finding]:
         yield Finding("store_none", "warn")
         return
     try:
-        if file:
-            if wrong := problems(file):
-                yield Finding("store_damaged", "bad", {"problem": wrong[0], "count": len(wrong)})
-                return
-            found = version(file)
-            if found > len(MIGRATIONS):
-                raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
-            if found < len(MIGRATIONS):
-                yield Finding("store_old", "warn", {"found": found, "known": len(MIGRATIONS)})
-                return
-        database = Database(here.database_url)
-        try:
-            with database.read() as connection:
-                yield Finding("store", "ok", {"sqlite": sqlite_version})
-                yield from _audit(connection)
-                yield from _backups(connection, at)
-        finally:
-            database.close()
+        yield from _file(file, here.database_url, at) if file else _server(here.database_url)
     except StoreError as error:
         yield Finding("store_unusable", "bad", error=error)
+
+
+def _file(file: Path, url: str, at: datetime) -> Iterator[Finding]:
+    if wrong := problems(file):
+        yield Finding("store_damaged", "bad", {"problem": wrong[0], "count": len(wrong)})
+        return
+    if (old := _old(version(file))) is not None:
+        yield old
+        return
+    yield Finding("store", "ok", {"sqlite": sqlite_version})
+    database = Database(url)
+    try:
+        with database.read() as connection:
+            yield from _audit(connection)
+            yield from _backups(connection, at)
+    finally:
+        database.close()
+
+
+def _server(url: str) -> Iterator[Finding]:
+    found = server.look(url)
+    if not found.schema:
+        yield Finding("store_none", "warn")
+        return
+    if (old := _old(found.schema)) is not None:
+        yield old
+        return
+    yield Finding("store_server", "ok", {"version": found.version})
+    if found.off:
+        yield Finding("store_forgets", "warn", {"off": ", ".join(found.off)})
+    database = Database(url)
+    try:
+        with database.read() as connection:
+            yield from _audit(connection)
+        yield Finding("backup_server", "ok", {"command": server.dump_command(database.url)})
+    finally:
+        database.close()
+
+
+def _old(found: int) -> Finding | None:
+    """Raises StoreError for a base of a newer program."""
+    if found > len(MIGRATIONS):
+        raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
+    old = found < len(MIGRATIONS)
+    return Finding("store_old", "warn", {"found": found, "known": len(MIGRATIONS)}) if old else None
 
 
 def _audit(connection: Connection) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 SQLite runs with a rollback journal and synchronous FULL: 3.40.1, which Debian's Python links, has the
 WAL-reset corruption bug, and NORMAL loses acknowledged rows in a power cut (facts measured for this
-project, docs/decisions.md).
+project, docs/decisions.md). A PostgreSQL server's database keeps the same promises (`kb.db.server`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
+from kb.db import server
 from kb.durable import make_folder
 from kb.errors import AwayError, StoreError
 from kb.failpoints import reached
@@ -33,6 +34,8 @@ sqlite_version = sqlite3.sqlite_version
 BUSY_SECONDS = 10.0
 MOMENT = 0.05  # seconds that a database is waited for which refused the last time it was asked
 TURN = 0.001, 0.004  # seconds between two tries to begin to write
+AGAIN = 1.0  # seconds until a server that could not be reached is tried again
+MIGRATING = 300.0  # seconds that another app server may take to bring a server's database up to date
 OUR_FAULT = IntegrityError, DataError, ProgrammingError  # the same again would be refused again
 SQLITE = "PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
 
@@ -66,18 +69,17 @@ class Database:
         """
         try:
             address = sa.make_url(url)
+            self.url = address
             self._sqlite = address.get_backend_name() == "sqlite"
             if self._sqlite and address.database and address.database != ":memory:":
                 make_folder(Path(address.database).parent)
-            options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if self._sqlite else {}
-            self._engine = sa.create_engine(address, **options)
+            self._engine = _engine(address)
         except (ArgumentError, ImportError, OSError) as error:
             raise StoreError("store_unusable", problem=str(error)) from error
         self._writing = threading.RLock()
         self._away = False  # it refused the last time it was asked
-        if self._sqlite:
-            sa.event.listen(self._engine, "connect", _prepare)
-            sa.event.listen(self._engine, "begin", _begin)
+        self._lost = ""  # why a server could not be reached the last time
+        self._next_try = 0.0
         try:
             self._migrate()
         except BaseException:
@@ -85,12 +87,13 @@ class Database:
             raise
 
     def _migrate(self) -> None:
-        with self.write() as connection:
-            found = 0
-            if sa.inspect(connection).has_table(schema.name):
-                found = connection.scalar(sa.select(schema.c.version)) or 0
-            if found > len(MIGRATIONS):
-                raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
+        if not self._sqlite:
+            with self.read() as connection:  # where nothing is to be done, nobody's turn is waited for
+                server.check(connection)
+                if _version(connection) == len(MIGRATIONS):
+                    return
+        with self.write(None if self._sqlite else MIGRATING) as connection:
+            found = _version(connection)
             for migrate in MIGRATIONS[found:]:
                 migrate(connection)
                 reached("migrate.step")
@@ -124,7 +127,8 @@ class Database:
     @contextmanager
     def read(self, patience: float | None = None) -> Iterator[sa.Connection]:
         """One transaction that only reads. Raises as `write` does."""
-        with self._connected(self._wait(patience)) as connection, connection.begin():
+        options = {} if self._sqlite else server.READS
+        with self._connected(self._wait(patience), **options) as connection, connection.begin():
             yield connection
 
     def _wait(self, patience: float | None) -> float:
@@ -132,19 +136,35 @@ class Database:
         return MOMENT if self._away else BUSY_SECONDS if patience is None else patience
 
     @contextmanager
-    def _connected(self, wait: float, **options: bool) -> Iterator[sa.Connection]:
+    def _connected(self, wait: float, **options: Any) -> Iterator[sa.Connection]:
         try:
-            with self._engine.connect() as connection:
+            with self._reached() as connection:
                 yield connection.execution_options(firstcall_wait=wait, **options)
             self._away = False
             metrics.database_answered()
         except OUR_FAULT as error:
             metrics.database_answered("refused")
-            raise StoreError("store_unusable", problem=str(error.orig)) from error
+            raise StoreError("store_unusable", problem=_told(error)) from error
         except (DBAPIError, NoConnectionError, sqlite3.OperationalError) as error:
             self._away = True
             metrics.database_answered("away")
-            raise AwayError("store_unusable", problem=str(getattr(error, "orig", error))) from error
+            raise AwayError("store_unusable", problem=_told(error)) from error
+
+    def _reached(self) -> sa.Connection:
+        """A connection. Where a server could not be reached, one asker at a time finds out whether it can be again:
+        each may wait for seconds, and all others would wait with it."""
+        now = time.monotonic()
+        if self._lost and now < self._next_try:
+            raise AwayError("store_unusable", problem=self._lost)
+        self._next_try = now + server.CONNECT_SECONDS + AGAIN
+        try:
+            connection = self._engine.connect()
+        except DBAPIError as error:
+            if not self._sqlite:
+                self._lost, self._next_try = _told(error), time.monotonic() + AGAIN
+            raise
+        self._lost = ""
+        return connection
 
     def copy(self, target: Path) -> None:
         """The whole database, as it is at one moment, in a new file, while others read.
@@ -153,7 +173,7 @@ class Database:
         server's database, which has its own tools, and where the copy cannot be written.
         """
         if not self._sqlite:
-            raise StoreError("backup_needs_sqlite")
+            raise StoreError("backup_needs_sqlite", command=server.dump_command(self.url))
         connection = self._engine.raw_connection()
         try:
             with closing(sqlite3.connect(target)) as copied:
@@ -166,6 +186,33 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _engine(address: sa.URL) -> sa.Engine:
+    kind = address.get_backend_name()
+    if kind == "postgresql":
+        engine = server.engine(address, BUSY_SECONDS)
+        sa.event.listen(engine, "begin", server.begin)
+    elif kind == "sqlite":
+        engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+        sa.event.listen(engine, "connect", _prepare)
+        sa.event.listen(engine, "begin", _begin)
+    else:
+        raise ArgumentError(f"neither sqlite nor postgresql: {kind}")
+    return engine
+
+
+def _version(connection: sa.Connection) -> int:
+    """0 = empty. Raises StoreError for one of a newer program."""
+    found = server.version(connection)
+    if found > len(MIGRATIONS):
+        raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
+    return found
+
+
+def _told(error: BaseException) -> str:
+    """What the database said, in one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def _prepare(connection: Any, _: Any) -> None:
