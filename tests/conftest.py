@@ -14,8 +14,9 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from kb.config import ROOT, settings
 from kb.db import Database
 from kb.doors.wiring import Desk
-from tests.new_database import new_database
+from tests.new_database import NewUrl, new_file
 from tests.on_call import base_of, desk_of
+from tests.postgres import Server, started
 from tests.small_base import NOON, SmallBase
 
 if TYPE_CHECKING:
@@ -31,6 +32,39 @@ class ByFile(LoadScopeScheduling):
         return "tests/browser" if file.startswith("tests/browser/") else file
 
 
+PROFILES = "sqlite", "postgresql"
+PAIRS_LEAST = 1  # tests that ran on both, of the whole suite
+
+_ran: dict[str, set[str]] = {profile: set() for profile in PROFILES}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "new_url" in metafunc.fixturenames:
+        embedded = metafunc.definition.get_closest_marker("embedded") is not None
+        metafunc.parametrize("new_url", PROFILES[: 1 if embedded else 2], indirect=True)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    profile = dict(report.user_properties).get("profile")
+    if report.when == "call" and report.passed and isinstance(profile, str):
+        _ran[profile].add(report.nodeid.replace(profile, "", 1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    pairs = len(_ran["sqlite"] & _ran["postgresql"])
+    if pairs:
+        terminalreporter.write_line(f"{pairs} tests ran on SQLite and on PostgreSQL")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of the whole suite no green without both profiles."""
+    config = session.config
+    whole = not config.getoption("keyword") and not config.getoption("markexpr") and config.args == ["tests"]
+    if whole and not hasattr(config, "workerinput") and len(_ran["sqlite"] & _ran["postgresql"]) < PAIRS_LEAST:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"fewer than {PAIRS_LEAST} tests ran on SQLite and on PostgreSQL")
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return ByFile(config, log)
 
@@ -41,10 +75,36 @@ def base(tmp_path: Path) -> SmallBase:
     return SmallBase(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """This worker's PostgreSQL server."""
+    yield from started()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty database in a file of its own, `firstcall.sqlite` in `tmp_path`."""
-    database = new_database(tmp_path / "firstcall.sqlite")
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewUrl]:
+    """Makes one more empty database and tells its address, on SQLite and once more on PostgreSQL: every test that
+    asks for this, itself or through `database`, runs on both, but those marked `embedded`."""
+    request.node.user_properties.append(("profile", request.param))
+    if request.param == "sqlite":
+        yield lambda name="firstcall": new_file(tmp_path / f"{name}.sqlite")
+        return
+    server: Server = request.getfixturevalue("server")
+    made: list[str] = []
+
+    def new(_: str = "") -> str:
+        made.append(server.new())
+        return server.url_of(made[-1])
+
+    yield new
+    for name in made:
+        server.drop(name)
+
+
+@pytest.fixture
+def database(new_url: NewUrl) -> Iterator[Database]:
+    """An empty database of its own: for SQLite `firstcall.sqlite` in `tmp_path`."""
+    database = Database(new_url())
     yield database
     database.close()
 
@@ -56,11 +116,9 @@ def call_base(tmp_path_factory: pytest.TempPathFactory) -> SmallBase:
 
 
 @pytest.fixture
-def call_desk(call_base: SmallBase, tmp_path: Path) -> Iterator[Desk]:
-    """A desk of that base with an empty database, `firstcall.sqlite` in `tmp_path`."""
-    path = tmp_path / "firstcall.sqlite"
-    new_database(path).close()
-    desk = desk_of(call_base, path)
+def call_desk(call_base: SmallBase, new_url: NewUrl) -> Iterator[Desk]:
+    """A desk of that base with an empty database."""
+    desk = desk_of(call_base, new_url())
     yield desk
     desk.database.close()
 

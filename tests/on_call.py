@@ -84,9 +84,10 @@ def base_of(home: Path, encoder: Encoder | None = None) -> SmallBase:
     return base
 
 
-def desk_of(base: SmallBase, database: Path) -> Desk:
-    """A desk that serves the base, its encoder ready; `database` is a file, or what stands in its place."""
-    settings = Settings(articles=base.folder, home=base.home, database_url=f"sqlite:///{database}")
+def desk_of(base: SmallBase, database: Path | str) -> Desk:
+    """A desk that serves the base, its encoder ready; `database` is a file, what stands in its place, or an address."""
+    url = database if isinstance(database, str) else f"sqlite:///{database}"
+    settings = Settings(articles=base.folder, home=base.home, database_url=url)
     desk = Desk(settings, encoder=base.encoder, encoder_state="ready")
     desk.open()
     return desk

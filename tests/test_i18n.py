@@ -44,7 +44,7 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "audit.*": [*get_args(audit.Trouble), "sound"],
     "article.*": [block for block in BLOCKS if block != "say"],
     "backup.*": ["written", "sound", "restored", "drilled"],
-    "doctor.*": [*doctor.SOUND, *doctor.WRONG],
+    "doctor.*": sorted({*doctor.SOUND, *doctor.SOUND_SERVER, *doctor.WRONG}),
     "doctor.*_mend": doctor.WRONG,
     "call.gap_*": ["words", "answered", "suggestion"],
     "call.kind_*": gap.KINDS,

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,10 +13,10 @@ import sqlalchemy as sa
 from kb.calls import bulletins
 from kb.calls.bulletins import Bulletin, Notice, matching, state
 from kb.content.products import Catalogue, Product
+from kb.db import Database
 from kb.errors import NotAllowedError, NotFoundError, RequestError
 from kb.people.users import Role, User
 from kb.tables import bulletin
-from tests.new_database import new_database
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -47,11 +46,9 @@ SALE = Notice("promotion", "¥50 off the V9", NOON + 2 * DAY, products=("LH-V9",
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sa.Connection]:
-    database = new_database(tmp_path / "firstcall.sqlite")
+def connection(database: Database) -> Iterator[sa.Connection]:
     with database.write() as one:
         yield one
-    database.close()
 
 
 def post(connection: sa.Connection, notice: Notice, at: datetime = NOON) -> Bulletin:

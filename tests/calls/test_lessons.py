@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -81,11 +80,6 @@ def test_an_article_that_was_used_has_nothing_against_it() -> None:
 
 
 # --- from the journal ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path / 'kb.sqlite'}")
 
 
 def solve(database: Database, id: str, question: str, at: datetime, tag: str = "") -> None:

@@ -6,7 +6,6 @@ import ast
 import inspect
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,8 +15,8 @@ from kb.calls import practice
 from kb.calls.practice import Attempt, Question, comes_back, known, median_seconds, next_question, questions
 from kb.config import ROOT
 from kb.content.articles import Article, parse
+from kb.db import Database
 from kb.people.users import Role, User
-from tests.new_database import new_database
 from tests.small_base import markdown
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -46,11 +45,9 @@ LOCK = Question("I am locked out", "lock-en", "", real=False)
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sa.Connection]:
-    database = new_database(tmp_path / "firstcall.sqlite")
+def connection(database: Database) -> Iterator[sa.Connection]:
     with database.write() as one:
         yield one
-    database.close()
 
 
 def solved(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,8 +13,8 @@ from kb import tables
 from kb.calls import shift
 from kb.calls.shift import Changed, end_of_day
 from kb.content.site import Site
+from kb.db import Database
 from kb.people.users import Role, User
-from tests.new_database import new_database
 
 SITE = Site(zone=ZoneInfo("Asia/Shanghai"))
 NOON = datetime(2026, 11, 21, 4, tzinfo=UTC)  # at the site
@@ -27,13 +26,11 @@ BEFORE, NOW = "b" * 64, "n" * 64
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sa.Connection]:
-    database = new_database(tmp_path / "firstcall.sqlite")
+def connection(database: Database) -> Iterator[sa.Connection]:
     with database.write() as one:
         one.execute(sa.insert(tables.call).values(id="call-1", agent="may", begun_at=NOON, last_at=NOON))
         one.execute(sa.insert(tables.version).values(sha256=BEFORE, article="a", first_at=NOON, source="as it was"))
         yield one
-    database.close()
 
 
 def used(connection: sa.Connection, id: str, version: str, ago: timedelta, agent: str = "may", **more: object) -> None:

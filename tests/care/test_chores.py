@@ -20,6 +20,7 @@ from kb.gaps import gap, misses
 from kb.gaps.clusters import regrouping
 from kb.gaps.clusters.regrouping import Question, Regrouped
 from tests.fake_encoder import HashEncoder
+from tests.new_database import NewUrl
 from tests.on_call import base_of, desk_of
 from tests.people_on_the_floor import BO, MAY, MINUTE, NOON, SUE
 
@@ -39,9 +40,9 @@ class Counting(HashEncoder):
 
 
 @pytest.fixture
-def call_desk(tmp_path: Path) -> Iterator[Desk]:
+def call_desk(tmp_path: Path, new_url: NewUrl) -> Iterator[Desk]:
     """A desk of the small bilingual base, with an empty database."""
-    desk = desk_of(base_of(tmp_path / "base"), tmp_path / "firstcall.sqlite")
+    desk = desk_of(base_of(tmp_path / "base"), new_url())
     yield desk
     desk.database.close()
 

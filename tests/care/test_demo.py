@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -29,6 +27,7 @@ from kb.gaps.gap import Report
 from kb.gaps.moves import MOVES
 from kb.masking import mask
 from kb.people.users import OPERATOR
+from tests.new_database import rows
 from tests.people_on_the_floor import MAY, SUE
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -160,15 +159,6 @@ def test_it_counts_nowhere_else_and_teaches_nothing(connection: Connection, vers
 # --- in and out ----------------------------------------------------------------------------------
 
 
-def dump(path: Path) -> list[str]:
-    """Every row of the database, byte for byte."""
-    with sqlite3.connect(path) as raw:
-        names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        rows = [f"{name}: {row!r}" for name in names for row in raw.execute(f'SELECT * FROM "{name}"').fetchall()]
-    raw.close()
-    return sorted(rows)
-
-
 def work(connection: Connection) -> None:
     """A real call with a search, an answer, a flag and a gap."""
     call.begin(connection, MAY, "call-1", AT - DAY)
@@ -181,25 +171,23 @@ def work(connection: Connection) -> None:
     moves.move(connection, SUE, "g1", "triaged", AT - DAY)
 
 
-def test_taking_it_out_leaves_every_other_row_as_it_was(
-    database: Database, tmp_path: Path, versions: dict[str, str]
-) -> None:
+def test_taking_it_out_leaves_every_other_row_as_it_was(database: Database, versions: dict[str, str]) -> None:
     with database.write() as connection:
         work(connection)
         while demo.asked.catch_up(connection, SUE, AT, ZONE):
             pass
         demo.misses.notice(connection, OPERATOR, AT)
-    before = dump(tmp_path / "firstcall.sqlite")
+    before = rows(database)
     with database.write() as connection:
         calls = fill(connection, versions)
-    assert len(dump(tmp_path / "firstcall.sqlite")) > len(before) + 10_000
+    assert len(rows(database)) > len(before) + 10_000
     with database.write() as connection:
         assert demo.clear(connection, SUE) == calls
-    assert dump(tmp_path / "firstcall.sqlite") == before
+    assert rows(database) == before
 
 
-def test_what_was_done_to_the_sample_goes_with_it(database: Database, tmp_path: Path, versions: dict[str, str]) -> None:
-    before = dump(tmp_path / "firstcall.sqlite")
+def test_what_was_done_to_the_sample_goes_with_it(database: Database, versions: dict[str, str]) -> None:
+    before = rows(database)
     with database.write() as connection:
         fill(connection, versions)
         moves.move(connection, SUE, "demo-g-public-ip", "triaged", AT)
@@ -211,7 +199,7 @@ def test_what_was_done_to_the_sample_goes_with_it(database: Database, tmp_path: 
         flags.answer(connection, OPERATOR, flags.Answer(flagged, "operator", AT, True, "Mended."))
     with database.write() as connection:
         demo.clear(connection, SUE)
-    assert dump(tmp_path / "firstcall.sqlite") == before
+    assert rows(database) == before
 
 
 def test_a_sample_gap_that_somebody_joined_is_theirs_and_stays(

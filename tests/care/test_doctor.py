@@ -141,7 +141,7 @@ def test_a_disk_that_is_nearly_full_is_told(here: Settings, monkeypatch: pytest.
 
 
 def test_these_are_all_the_findings_there_are() -> None:
-    others = {"disk_low", "backup_never", "backup_late", "drill_never", "drill_late"}
+    others = {"disk_low", "backup_never", "backup_late", "drill_never", "drill_late", "store_forgets"}
     assert set(doctor.WRONG) == {*WRONG, *others}
 
 

@@ -21,6 +21,7 @@ from kb.doors.wiring import Desk
 from kb.errors import KBError
 from kb.people import accounts, audit
 from kb.people.users import OPERATOR, Role, User
+from tests.new_database import NewUrl, everything
 from tests.on_call import client, desk_of, write_articles
 from tests.small_base import SmallBase
 
@@ -38,11 +39,11 @@ PLANTED = {  # as callers say them → what must not be left of them
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, new_url: NewUrl) -> Iterator[Desk]:
     base = SmallBase(tmp_path / "base")
     write_articles(base)
     base.build()
-    one = desk_of(base, tmp_path / "firstcall.sqlite")
+    one = desk_of(base, new_url())
     with one.database.write() as connection:
         for person in (WANG, LI):
             accounts.add(connection, OPERATOR, person, "quiet harbour 7", NOW)
@@ -90,7 +91,7 @@ def test_planted_numbers_are_in_no_byte_of_what_is_kept(
     assert "‹phone›" in exported
     assert "‹phone›" in trail  # the words around them are kept
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert any(path.name.startswith("firstcall.sqlite") for path in files)
+    files[Path("the database")] = everything(desk.database)
     said = capfd.readouterr()
     texts = {"log": caplog.text, "out": said.out, "err": said.err, "export": exported}
     for planted in {*PLANTED, *PLANTED.values(), *(one.replace(" ", "") for one in PLANTED.values())}:

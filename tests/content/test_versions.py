@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -252,13 +251,6 @@ def test_any_two_texts_can_be_compared(old: str, new: str, limit: int) -> None:
 
 
 # --- what is kept --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/firstcall.sqlite")
-    yield database
-    database.close()
 
 
 def article(id: str, title: str) -> Article:

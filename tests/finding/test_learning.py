@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,11 +127,6 @@ def test_an_article_learns_no_more_than_its_share_and_the_strongest() -> None:
 
 
 # --- editors -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path / 'kb.sqlite'}")
 
 
 def decide(

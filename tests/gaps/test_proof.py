@@ -20,6 +20,7 @@ from kb.gaps.gap import Report
 from kb.people.users import OPERATOR, Role, User
 from kb.studio.header import Value, with_keys
 from tests.gaps.need import NEEDS, Need, base_of_needs
+from tests.new_database import NewUrl
 from tests.on_call import desk_of
 from tests.people_on_the_floor import BO, MAY, NOON
 from tests.small_base import SmallBase
@@ -50,8 +51,8 @@ def base(tmp_path: Path) -> SmallBase:
 
 
 @pytest.fixture
-def desk(base: SmallBase, tmp_path: Path) -> Iterator[Desk]:
-    desk = desk_of(base, tmp_path / "firstcall.sqlite")
+def desk(base: SmallBase, new_url: NewUrl) -> Iterator[Desk]:
+    desk = desk_of(base, new_url())
     yield desk
     desk.database.close()
 

@@ -22,6 +22,7 @@ from kb.gaps.gap import Report
 from kb.gaps.replay import GONE, NO_BODY, NO_SAY, NOT_VALIDATED, Line, Proof, lacking, proof
 from kb.people.users import OPERATOR
 from tests.fake_encoder import HashEncoder
+from tests.new_database import NewUrl
 from tests.on_call import desk_of
 from tests.people_on_the_floor import BO, MAY, MINUTE, NOON, SUE
 from tests.small_base import SmallBase, markdown
@@ -159,14 +160,14 @@ def test_only_the_machine_settles(connection: Connection) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, new_url: NewUrl) -> Iterator[Desk]:
     """A base that knows nothing of wet locks."""
     base = SmallBase(tmp_path, HashEncoder(dim=256))
     for n, (zh, en) in enumerate(OTHERS):
         base.write(f"other{n}-zh", zh, questions=[f"{zh}怎么办"], say=f"{zh}请稍等。", body=f"关于{zh}的说明。")
         base.write(f"other{n}-en", en, questions=[f"what about {en}"], say=f"{en}, one moment.", body=f"About {en}.")
     base.build()
-    desk = desk_of(base, tmp_path / "firstcall.sqlite")
+    desk = desk_of(base, new_url())
     yield desk
     desk.database.close()
 

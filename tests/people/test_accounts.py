@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,20 +18,13 @@ from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError
 from kb.i18n import LANGUAGES, explain
 from kb.people import accounts, sessions, users
 from kb.people.users import OPERATOR, SAMPLES, Role, User
-from tests.new_database import new_database
+from tests.new_database import everything
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 WANG = User("wang.min", "王敏", Role.AGENT, frozenset({"payments"}), frozenset({"zh"}))
 PASSWORD = "quiet harbour 7"
 DESK, ELSEWHERE = "10.0.0.7", "203.0.113.9"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    one = new_database(tmp_path / "firstcall.sqlite")
-    yield one
-    one.close()
 
 
 @pytest.fixture
@@ -82,12 +73,12 @@ def test_nobody_has_an_account_to_begin_with(database: Database) -> None:
         assert users.everyone(connection) == []
 
 
-def test_a_password_is_kept_as_argon2id_and_nowhere_else(database: Database, wang: User, tmp_path: Path) -> None:
+def test_a_password_is_kept_as_argon2id_and_nowhere_else(database: Database, wang: User) -> None:
     with database.read() as connection:
         kept = connection.scalar(sa.select(tables.user.c.password))
     parameters = extract_parameters(kept)
     assert (parameters.type, parameters.time_cost, parameters.memory_cost) == (Type.ID, 2, 19_456)
-    assert PASSWORD.encode() not in (tmp_path / "firstcall.sqlite").read_bytes()
+    assert PASSWORD.encode() not in everything(database)
 
 
 def test_a_name_that_nobody_has_costs_the_same_hash(database: Database, wang: User) -> None:
@@ -342,10 +333,10 @@ def test_a_browser_is_known_for_its_own_people_only(database: Database, wang: Us
 
 
 def test_a_browser_is_forgotten_after_half_a_year_and_when_its_person_is_disabled(
-    database: Database, wang: User, tmp_path: Path
+    database: Database, wang: User
 ) -> None:
     browser, later = known_browser(database), NOON + timedelta(days=181)
-    assert browser.encode() not in (tmp_path / "firstcall.sqlite").read_bytes()
+    assert browser.encode() not in everything(database)
     for number in range(100):
         check(database, "wang.min", "wrong", f"203.0.113.{number}", later)
     assert check(database, "wang.min", PASSWORD, at=later, device=browser) == "sign_in_tries"
@@ -405,9 +396,9 @@ def test_the_wait_is_told_in_minutes(database: Database, wang: User) -> None:
     assert explain("zh", caught.value) == "这个用户名尝试的次数太多了，请 15 分钟后再试。"
 
 
-def test_a_try_keeps_neither_name_nor_address(database: Database, tmp_path: Path) -> None:
+def test_a_try_keeps_neither_name_nor_address(database: Database) -> None:
     check(database, "my secret password", "x", ELSEWHERE)
-    kept = (tmp_path / "firstcall.sqlite").read_bytes()
+    kept = everything(database)
     assert b"my secret password" not in kept
     assert ELSEWHERE.encode() not in kept
 

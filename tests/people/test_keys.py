@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -24,6 +23,7 @@ from kb.errors import KBError
 from kb.people import audit, keys
 from kb.people.users import OPERATOR, Role, User
 from tests import gated
+from tests.new_database import NewUrl, everything
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -40,10 +40,10 @@ def opens(database: Database, key: str, at: datetime = NOON) -> User | None:
     return found and found.user
 
 
-def test_a_key_is_told_once_and_kept_as_a_hash(database: Database, tmp_path: Path) -> None:
+def test_a_key_is_told_once_and_kept_as_a_hash(database: Database) -> None:
     key = made(database, "search", "calls", teams=("payments",))
     assert re.fullmatch(r"fc_[a-z0-9]{12}_[A-Za-z0-9_-]{43}", key)
-    assert key[16:].encode() not in (tmp_path / "firstcall.sqlite").read_bytes()
+    assert key[16:].encode() not in everything(database)
     user = User(
         f"key:{key[3:15]}",
         "our CRM",
@@ -183,8 +183,8 @@ def test_the_use_of_a_key_is_written_down_once_an_hour(call_desk: Desk, stranger
 # --- the command ---------------------------------------------------------------------------------
 
 
-def test_the_command_makes_lists_and_revokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KB_DATABASE_URL", f"sqlite:///{tmp_path}/firstcall.sqlite")
+def test_the_command_makes_lists_and_revokes(new_url: NewUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_DATABASE_URL", new_url())
     monkeypatch.setenv("KB_LANGUAGE", "en")
 
     def run(*words: str) -> tuple[int, str]:

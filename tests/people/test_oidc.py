@@ -24,6 +24,7 @@ from kb.people.oidc import Issuer, Provider
 from kb.people.users import OPERATOR, Role, User
 from tests import gated
 from tests.idp import KEY, Handler, Idp, serving
+from tests.new_database import NewUrl
 
 OTHER_KEY = RSAKey.generate_key(2048, {"kid": "k2", "use": "sig"})
 BACK = "http://127.0.0.1:8501/sign-in/oidc/back"
@@ -37,11 +38,10 @@ def idp() -> Iterator[Idp]:
 
 
 @pytest.fixture
-def desk(idp: Idp, tmp_path: Path) -> Desk:
+def desk(idp: Idp, new_url: NewUrl, tmp_path: Path) -> Desk:
     named = {"oidc_issuer": idp.url, "oidc_client": "firstcall", "oidc_secret": "s3cret"}
     roles = "kb-agents=agent, kb-leads=supervisor"
-    url = f"sqlite:///{tmp_path}/firstcall.sqlite"
-    return Desk(Settings(articles=tmp_path, home=tmp_path, database_url=url, oidc_roles=roles, **named))  # type: ignore[arg-type]
+    return Desk(Settings(articles=tmp_path, home=tmp_path, database_url=new_url(), oidc_roles=roles, **named))  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_only_an_admin_imports(database: Database, role: Role) -> None:
 def test_the_command_tries_it_dry_and_does_nothing_with_a_mistake(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KB_DATABASE_URL", f"sqlite:///{tmp_path}/firstcall.sqlite")
+    monkeypatch.setenv("KB_DATABASE_URL", str(database.url))
     monkeypatch.setenv("KB_LANGUAGE", "en")
     file = tmp_path / "people.csv"
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from kb import tables
+from kb.db import Database
 from kb.errors import NotAllowedError
 from kb.people import accounts, sessions
 from kb.people.users import OPERATOR, SAMPLES, Role, User
-from tests.new_database import new_database
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -22,12 +21,10 @@ LI = User("li.na", "Li Na", Role.SUPERVISOR)
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sa.Connection]:
+def connection(database: Database) -> Iterator[sa.Connection]:
     """A database nobody has an account in."""
-    database = new_database(tmp_path / "firstcall.sqlite")
     with database.write() as one:
         yield one
-    database.close()
 
 
 @pytest.fixture
