@@ -13,7 +13,8 @@ from pathlib import Path
 
 from indexer import generation, learnt
 from indexer.calibrate import calibrate
-from indexer.engine import Engine, Entry, Words, write_lexical, write_segment
+from indexer.engine import Engine, Entry, Words, read_learnt, write_lexical, write_segment
+from indexer.engine.learnt import FOLDER
 from indexer.generation import Listed, Manifest, Refused
 from indexer.vectors import Progress, VectorCache
 from kb.content import articles
@@ -79,10 +80,11 @@ def build(
             return Report(before.generation, False, (), (), tuple(seen.errors), len(seen.kept))
         name = generation.new_name(index, at)
         with generation.workspace(index, name) as work:
-            made = _write(work, name, index, before, seen, encoder, cache, at, progress)
-            reached("build.written")
+            made = _described(name, before, seen, encoder, at)
             learnt.carry(work, index, served, made, encoder)
             reached("build.learnt")
+            made = _write(work, index, before, seen, made, encoder, cache, at, progress)
+            reached("build.written")
             generation.publish(index, work, made)
         reached("build.published")
         generation.collect(index, keep)
@@ -178,22 +180,11 @@ def _refused(error: ArticleError) -> Refused:
     return Refused(error.code, {name: str(value) for name, value in error.facts.items()})
 
 
-def _write(
-    work: Path,
-    name: str,
-    index: Path,
-    before: Manifest | None,
-    seen: _Seen,
-    encoder: Encoder,
-    cache: VectorCache,
-    at: datetime,
-    progress: Progress | None,
-) -> Manifest:
-    """Write segments and lexical index into the workspace; the manifest that describes them."""
-    number = before.next_number if before else 0
-    entries = [Entry(number + i, sha, one) for i, (sha, one) in enumerate(seen.changed.values())]
+def _described(name: str, before: Manifest | None, seen: _Seen, encoder: Encoder, at: datetime) -> Manifest:
+    """The manifest of a generation of these articles, before anything of it is written."""
+    entries = _entries(before, seen)
     listed = seen.kept | {e.article.id: Listed(e.number, e.sha256, e.article.path) for e in entries}
-    made = Manifest(
+    return Manifest(
         generation=name,
         parent=before.generation if before else "",
         created=at.isoformat(),
@@ -202,10 +193,31 @@ def _write(
         dim=encoder.dim,
         segments=(f"base-{name}",),
         articles=listed,
-        next_number=number + len(entries),
+        next_number=(before.next_number if before else 0) + len(entries),
         refused=tuple(_refused(error) for error in seen.errors),
         calibration=before.calibration if before else {},
     )
+
+
+def _entries(before: Manifest | None, seen: _Seen) -> list[Entry]:
+    """The articles that are new, numbered on."""
+    number = before.next_number if before else 0
+    return [Entry(number + i, sha, one) for i, (sha, one) in enumerate(seen.changed.values())]
+
+
+def _write(
+    work: Path,
+    index: Path,
+    before: Manifest | None,
+    seen: _Seen,
+    made: Manifest,
+    encoder: Encoder,
+    cache: VectorCache,
+    at: datetime,
+    progress: Progress | None,
+) -> Manifest:
+    """Write segments and lexical index into the workspace; the manifest that describes them."""
+    entries = _entries(before, seen)
     if before and _stays_small(before, seen):
         return _write_delta(work, index, before, made, entries, encoder, cache, progress)
     return _write_base(work, index, before, made, entries, encoder, cache, at, progress)
@@ -264,7 +276,8 @@ def _write_base(
     write_lexical(work / "lexical", entries, ())
     live = {id: one.number for id, one in made.articles.items()}
     segment = generation.segment(work, made.segments[0])
-    engine = Engine(made.generation, [segment], Words(work / "lexical"), live, None)
+    taught = read_learnt(work / FOLDER)  # carried there before
+    engine = Engine(made.generation, [segment], Words(work / "lexical"), live, None, taught)
     return replace(made, calibration=calibrate(engine, encoder, at))
 
 

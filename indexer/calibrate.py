@@ -1,6 +1,6 @@
 """What a question's signals are on this base when its answer is there, and when it is not.
 
-Run by a full build, never by the delta of a saved article.
+Run by a full build, and again in the background after much was learnt; never by the delta of a saved article.
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 
-from indexer.engine import Engine
+from indexer.engine import Engine, Lesson
 from kb import text
-from kb.content import articles
 from kb.content.articles import Article
 from kb.finding import verdict
 from kb.finding.chunks import ANSWERS, ASKS, Chunk
 from kb.finding.held_out import HeldOut
+from kb.finding.learning.evidence import Evidence
 from kb.finding.search import (
     CHUNK_DEPTH,
     DEPTH,
@@ -35,9 +36,11 @@ from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
 OWN_TEXTS = 200  # questions, and as many titles, asked of the base in a language
 OWN_GAPS = 100  # of them, asked in each language apart
+OWN_LESSONS = 200  # learnt questions asked in a language
 SEED = 7
 LANGUAGES = ("zh", "en")
 
+_T = TypeVar("_T")
 _Own = tuple[Article, Chunk, str]  # an article, a chunk of it, and that as a person reads it
 
 
@@ -46,7 +49,7 @@ def calibrate(engine: Engine, encoder: Encoder, at: datetime, prior: Prior = ver
     if len(engine) < verdict.MIN_ARTICLES:
         return {}
     everything = [engine.article(id) for id in engine.ids]
-    scope = _all(everything, at)
+    scope = everybody(engine, at)
     own = trials(engine, encoder, everything, scope)
     curves = {language: verdict.fit(own[language], prior, encoder.name) for language in LANGUAGES}
     return {
@@ -77,7 +80,7 @@ def abroad(engine: Engine, encoder: Encoder, everything: Sequence[Article], scop
 def trials(
     engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope
 ) -> Mapping[str, Sequence[Trial]]:
-    """A sample of the base's own questions and titles, asked of it, by language."""
+    """A sample of the base's own questions and titles, and of those it has learnt, asked of it, by language."""
     found: dict[str, list[Trial]] = {}
     for language in LANGUAGES:
         texts = _own_texts(engine, everything, language)
@@ -88,8 +91,24 @@ def trials(
         found[language] = [
             _trial(engine, seen, one, chunk, question, vector)
             for (one, chunk, _), question, vector in zip(chosen, asked, rows, strict=True)
-        ]
+        ] + _lessons(engine, encoder, seen, language)
     return found
+
+
+def _lessons(engine: Engine, encoder: Encoder, scope: Scope, language: str) -> list[Trial]:
+    """Learnt questions, each asked as if it had not been learnt: these are callers' own words."""
+    some = _sample([one for one in engine.lessons if text.language(one.question) == language], OWN_LESSONS)
+    asked = [text.clean(one.question) for one in some]
+    rows = encoder.queries(asked)
+    return [_lesson(engine, scope, *one) for one in zip(some, asked, rows, strict=True)]
+
+
+def _lesson(engine: Engine, scope: Scope, lesson: Lesson, question: str, vector: Vector) -> Trial:
+    hits, away = _hits(engine, scope, question, vector), (lesson.article, engine.article(lesson.article).twin)
+    taught = engine.unlearnt(lesson.key).learnt(question, vector, scope, ())
+    left = taught and replace(taught, cosines={id: one for id, one in taught.cosines.items() if id not in away})
+    gone = {name: [hit for hit in some if hit.article not in away] for name, some in hits.items()}
+    return Trial(lesson.article, verdict.LEARNT, _signals(hits, engine, taught), _signals(gone, engine, left))
 
 
 def _own_texts(engine: Engine, everything: Sequence[Article], language: str) -> list[_Own]:
@@ -102,29 +121,35 @@ def _own_texts(engine: Engine, everything: Sequence[Article], language: str) -> 
     ]
 
 
-def _sample(items: list[_Own], most: int) -> list[_Own]:
+def _sample(items: Sequence[_T], most: int) -> list[_T]:
     places = np.random.default_rng(SEED).permutation(len(items))[:most]
     return [items[i] for i in sorted(places.tolist())]
 
 
 def _trial(engine: Engine, scope: Scope, one: Article, chunk: Chunk, question: str, vector: Vector) -> Trial:
-    dense = {
-        name: engine.dense(vector, scope, CHUNK_DEPTH, kinds) for name, kinds in (("asks", ASKS), ("answers", ANSWERS))
-    }
-    dense["lexical"] = engine.lexical(text.query_terms(question), scope, DEPTH)
-    there = {name: [hit for hit in hits if hit.chunk != chunk.id] for name, hits in dense.items()}
-    gone = {name: [hit for hit in hits if hit.article not in (one.id, one.twin)] for name, hits in dense.items()}
+    hits = _hits(engine, scope, question, vector)
+    there = {name: [hit for hit in some if hit.chunk != chunk.id] for name, some in hits.items()}
+    gone = {name: [hit for hit in some if hit.article not in (one.id, one.twin)] for name, some in hits.items()}
     alone = len(engine.chunks(one.id)) == 1
     return Trial(one.id, chunk.kind, None if alone else _signals(there, engine), _signals(gone, engine))
 
 
-def _signals(hits: Mapping[str, Sequence[Ranked]], engine: Engine) -> Signals | None:
+def _hits(engine: Engine, scope: Scope, question: str, vector: Vector) -> dict[str, Sequence[Ranked]]:
+    """The lists of a question, by chunk."""
+    dense = {"asks": ASKS, "answers": ANSWERS}
+    hits = {name: engine.dense(vector, scope, CHUNK_DEPTH, kinds) for name, kinds in dense.items()}
+    return {**hits, "lexical": engine.lexical(text.query_terms(question), scope, DEPTH)}
+
+
+def _signals(hits: Mapping[str, Sequence[Ranked]], engine: Engine, taught: Evidence | None = None) -> Signals | None:
     lists: dict[str, Mapping[str, Place]] = {name: by_article(some) for name, some in hits.items()}
     lists["asks"] = stand_in(lists["asks"], lists["answers"], engine)
-    return signals_of(lists, engine)
+    return signals_of(lists, engine, taught)
 
 
-def _all(everything: Sequence[articles.Article], at: datetime) -> Scope:
+def everybody(engine: Engine, at: datetime) -> Scope:
+    """The scope of an asker who may see every article of an index."""
+    everything = [engine.article(id) for id in engine.ids]
     return Scope(
         teams=frozenset({EVERYONE, *(team for one in everything for team in one.teams)}),
         langs=frozenset(one.lang for one in everything),

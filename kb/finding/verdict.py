@@ -28,6 +28,7 @@ Name = Literal["found", "maybe", "missing"]
 FOUND_FROM = 1 - 1 / 10
 MISSING_BELOW = 1 / 3
 
+LEARNT = "learnt"  # the kind of a trial that was a caller's question
 MIN_SAMPLES = 20  # own questions of a language from which on titles, which are easier, are left out
 MIN_ARTICLES = 10  # below, a list has no middle to stand out from: always "maybe"
 TRUST = 50.0  # own texts that count as much as the prior: they are not callers' questions
@@ -113,7 +114,8 @@ class Prior:
     centre, spread: mean and standard deviation of each signal on those sets
     weights:    of each signal in units of its spread, ≥ 0
     middle:     score halfway between answered and unanswerable questions
-    easier:     how much higher that lies for a base's own texts, by chunk kind, than for its callers' questions
+    easier:     how much higher that lies for a base's own texts, by chunk kind, than for its callers' questions (which
+                those it learnt are)
     answerable: share of the questions that the base answers, in (0, 1)
     """
 
@@ -246,7 +248,7 @@ def name_of(probability: float) -> Name:
 @dataclass(frozen=True)
 class Trial:
     """One text of an article asked of its own base: with the article there (None where it has nothing else to
-    be found by), and with it and its twin gone (None where nothing else is left)."""
+    be found by), and with it and its twin gone (None where nothing else is left). `kind` is a chunk's, or `LEARNT`."""
 
     article: str
     kind: str
@@ -273,23 +275,26 @@ def fit(trials: Sequence[Trial], prior: Prior, model: str) -> Curve | None:
         held = _curve(prior_here, _middle(prior_here, rest), len(rest))
         for one in used:
             if fold[one.article] == k:
-                shift = prior_here.easier[one.kind]  # as hard as a caller would have asked it
+                shift = prior_here.easier.get(one.kind, 0.0)  # as hard as a caller would have asked it
                 told += [(_shifted(held, s, shift), y) for s, y in ((one.there, True), (one.gone, False)) if s]
     errors = _errors(told, prior.answerable) if len(used) >= MIN_SAMPLES else None
     return _curve(prior_here, _middle(prior_here, used), len(used), errors)
 
 
 def _used(trials: Sequence[Trial]) -> list[Trial]:
-    """The questions where there are enough, else titles too."""
+    """What was learnt where there is enough of it: callers asked it. Else the articles' questions; else all."""
     whole = [one for one in trials if one.there and one.gone]
-    questions = [one for one in whole if one.kind == "question"]
-    return questions if len(questions) >= MIN_SAMPLES else whole
+    for kind in (LEARNT, "question"):
+        some = [one for one in whole if one.kind == kind]
+        if len(some) >= MIN_SAMPLES:
+            return some
+    return whole
 
 
 def _middle(prior: Prior, trials: Sequence[Trial]) -> float:
     """Halfway between there and gone, for a caller's question."""
     halfway = [
-        (prior.of(one.there) + prior.of(one.gone)) / 2 - prior.easier[one.kind]
+        (prior.of(one.there) + prior.of(one.gone)) / 2 - prior.easier.get(one.kind, 0.0)
         for one in trials
         if one.there and one.gone
     ]

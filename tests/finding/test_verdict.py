@@ -231,6 +231,16 @@ def test_titles_count_only_where_questions_are_few_and_are_known_to_be_easier() 
     assert alone.probability(seen(0.9)) == pytest.approx(probability(0.9, middle))
 
 
+def test_what_callers_asked_counts_alone_where_there_is_enough_of_it_and_is_no_easier_than_they_ask() -> None:
+    taught, questions = asked(MIN_SAMPLES, 0.95, 0.85, "learnt", spread=0.0), asked(100, 0.99, 0.95)
+    curve = fit(questions + taught, SIMPLE, "model:1")
+    assert curve is not None
+    assert curve == fit(taught, SIMPLE, "model:1")
+    middle = (TRUST * SIMPLE.middle + MIN_SAMPLES * score(0.90)) / (TRUST + MIN_SAMPLES)
+    assert curve.probability(seen(0.9)) == pytest.approx(probability(0.9, middle))
+    assert fit(questions + taught[1:], SIMPLE, "model:1") == fit(questions, SIMPLE, "model:1")
+
+
 def test_an_article_that_nothing_else_stands_for_is_no_evidence() -> None:
     lonely = [Trial(f"a{n}", "title", None, seen(0.8)) for n in range(30)]
     last = [Trial(f"b{n}", "title", seen(0.9), None) for n in range(30)]
