@@ -27,7 +27,7 @@ from indexer.engine.words import Words, write_lexical
 from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import Chunk, shown
-from kb.finding.learning.evidence import NOTHING, Evidence, Weights, scaled
+from kb.finding.learning.evidence import NOTHING, Evidence, Weights
 from kb.finding.passage import Near
 from kb.finding.search import Ranked, Tokens, Vector
 from kb.finding.spelling import Lexicon
@@ -127,11 +127,22 @@ class Engine:
         """How much what was learnt counts."""
         return self._learnt.weights if self._learnt else NOTHING
 
+    @property
+    def unfitted(self) -> bool:
+        """Whether its regression was dropped with a lesson that it knew."""
+        return bool(self._learnt and self._learnt.weights.share and not self._learnt.logistic)
+
     def unlearnt(self, key: str = "") -> Engine:
         """This index as if one lesson, or without a key all of them, had never been learnt."""
         other = copy.copy(self)
         other._learnt, other._unlearnt = (self._learnt, key) if key else (None, "")
-        other._views = {}
+        other._views = self._views if key else {}
+        return other
+
+    def having(self, taught: Taught) -> Engine:
+        """This index as if it had learnt these lessons instead of its own."""
+        other = self.unlearnt()
+        other._learnt = Learnt(taught, self.ids, self.titles()) if taught.lessons else None
         return other
 
     # what the search room asks
@@ -180,7 +191,7 @@ class Engine:
             return Evidence({}, {}, spelled, self._learnt.weights)
         near = self._learnt.near(vector, view.learnt, self._unlearnt)
         asked_about = sorted({*articles, *near})
-        classes = scaled(self._learnt.classes_at(vector, asked_about, self._unlearnt))
+        classes = self._learnt.classes_at(vector, asked_about, self._unlearnt)
         weights = self._learnt.weights
         cosines = self._learnt.cosines(vector, near)
         return Evidence(near, dict(zip(asked_about, classes.tolist(), strict=True)), spelled, weights, cosines)

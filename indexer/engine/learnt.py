@@ -20,7 +20,8 @@ from kb.content.articles import Span
 from kb.errors import GenerationError
 from kb.finding.chunks import Chunk
 from kb.finding.learning import key_of
-from kb.finding.learning.evidence import UNMEASURED, Weights, classes_of, nearness
+from kb.finding.learning.evidence import UNMEASURED, Weights, classes_of, nearness, scaled
+from kb.finding.learning.logistic import Logistic, blended
 from kb.finding.search import Vector
 
 FOLDER = "learnt"
@@ -48,12 +49,13 @@ class Lesson:
 @dataclass(frozen=True)
 class Taught:
     """Lessons with the encoder's rows for them as questions, (m, dim), and as an article's own, likewise; None = not
-    made; and what they count."""
+    made; what they count; and the regression fitted on them, or on those of them there were then."""
 
     lessons: tuple[Lesson, ...] = ()
     rows: Vector | None = None
     weights: Weights = UNMEASURED
     passages: Vector | None = None
+    logistic: Logistic | None = None
 
     def by_key(self) -> dict[str, tuple[Vector, Vector]]:
         """The two rows of each lesson."""
@@ -73,6 +75,9 @@ def write_learnt(folder: Path, taught: Taught) -> None:
     np.save(folder / "rows.npy", taught.rows.astype("<f4"), allow_pickle=False)
     if taught.passages is not None:
         np.save(folder / "passages.npy", taught.passages.astype("<f4"), allow_pickle=False)
+    if taught.logistic:
+        one = taught.logistic
+        np.savez(folder / "logistic.npz", ids=np.array(one.ids), middle=one.middle, weights=one.weights)
     (folder / "weights.json").write_text(json.dumps(asdict(taught.weights)), "utf-8")
 
 
@@ -85,7 +90,15 @@ def read_learnt(folder: Path) -> Taught:
     rows = _rows(folder / "rows.npy", len(lessons))
     passages = folder / "passages.npy"  # generations of before the verdict heard of lessons have none
     weights = Weights(**json.loads((folder / "weights.json").read_text("utf-8")))
-    return Taught(lessons, rows, weights, _rows(passages, len(lessons)) if passages.exists() else None)
+    own = _rows(passages, len(lessons)) if passages.exists() else None
+    return Taught(lessons, rows, weights, own, _logistic(folder / "logistic.npz"))
+
+
+def _logistic(file: Path) -> Logistic | None:
+    if not file.exists():
+        return None
+    with np.load(file, allow_pickle=False) as found:
+        return Logistic(tuple(found["ids"].tolist()), found["middle"], found["weights"])
 
 
 def _rows(file: Path, count: int) -> Vector:
@@ -104,6 +117,11 @@ class Learnt:
         here = [i for i, one in enumerate(taught.lessons) if one.article in self.places]
         self.lessons = tuple(taught.lessons[i] for i in here)
         self.weights = taught.weights
+        self.logistic = taught.logistic
+        self._row = np.full(len(articles), -1)  # of each article in the regression
+        for row, id in enumerate(taught.logistic.ids if taught.logistic else ()):
+            if id in self.places:
+                self._row[self.places[id]] = row
         self._of = np.array([self.places[one.article] for one in self.lessons], np.int64)
         self._numbers = {one.key: number for number, one in enumerate(self.lessons)}
         self._passages = taught.passages[here] if taught.passages is not None else None
@@ -158,7 +176,18 @@ class Learnt:
         return {id: float(self._passages[number] @ vector) for id, number in numbers.items()}
 
     def classes_at(self, vector: Vector, articles: Sequence[str], but: str = "") -> NDArray[np.float64]:
-        """The class score of each article, unscaled, (n,); `but` one lesson, as if it were not learnt."""
+        """The class score of each article, in [0, 1], (n,); `but` one lesson, as if it were not learnt, which the
+        regression cannot say."""
+        linear = scaled(self._linear(vector, articles, but))
+        if not self.logistic or not self.weights.share or but:
+            return linear
+        rows = self._row[[self.places[id] for id in articles]]
+        known = rows >= 0
+        regressed = linear.copy()  # of an article that came after the fit the discriminant speaks alone
+        regressed[known] = scaled(self.logistic.scores(vector[None], rows[known])[0].astype(np.float64))
+        return blended(linear, regressed, self.weights.share)
+
+    def _linear(self, vector: Vector, articles: Sequence[str], but: str) -> NDArray[np.float64]:
         asked = self.classes.about(vector[None])[0]
         places = [self.places[id] for id in articles]
         scores = np.asarray(self.classes.weights[places] @ asked + self.classes.offsets[places], np.float64)

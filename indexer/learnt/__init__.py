@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from indexer import generation
+from indexer.calibrate import calibrate, everybody
 from indexer.engine import Engine, Learnt, Lesson, Taught, read_learnt, write_learnt
 from indexer.engine.learnt import FOLDER
 from indexer.generation import Manifest
 from kb import text
-from kb.finding.learning.evidence import MOST_ASKED, Held, Weights, folds, scaled, weighed
+from kb.finding.learning.evidence import MOST_ASKED, Held, Weights, folds, weighed
+from kb.finding.learning.logistic import Logistic, affordable, held_ranks, logistic_of, share_of
 from kb.finding.search import Encoder, Vector, scored
-from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
 
 SEED = 7
 MEASURE_FROM = 20  # lessons; fewer say little
@@ -32,13 +33,16 @@ def taught(lessons: Sequence[Lesson], before: Taught, encoder: Encoder) -> Taugh
     known = before.by_key()
     kept = list({one.key: one for one in lessons}.values())
     new = [one for one in kept if one.key not in known]
-    texts = [one.question for one in new]
-    made = zip(new, encoder.queries(texts), encoder.passages(texts), strict=True)
-    known |= {one.key: (row, passage) for one, row, passage in made}
+    if new:
+        texts = [one.question for one in new]
+        made = zip(new, encoder.queries(texts), encoder.passages(texts), strict=True)
+        known |= {one.key: (row, passage) for one, row, passage in made}
     if not kept:
         return Taught((), None, before.weights)
     rows, passages = (np.stack([known[one.key][side] for one in kept]) for side in (0, 1))
-    return Taught(tuple(kept), rows, before.weights, passages)
+    revoked = {one.key for one in before.lessons} - {one.key for one in kept}
+    logistic = None if revoked else before.logistic  # it would go on knowing what nobody teaches any more
+    return Taught(tuple(kept), rows, before.weights, passages, logistic)
 
 
 def of_generation(index: Path, manifest: Manifest | None) -> Taught:
@@ -59,7 +63,7 @@ def teach(
 ) -> bool:
     """Publish the current generation with these lessons instead of its own; False where it has them already.
 
-    measure: also work out anew how much they count
+    measure: also work out anew how much they count, and where the verdict's "found" begins with them
     Lessons of articles that are not in the base are left out. False, too, where nothing was published yet or by
     another model. Raises PublishError while another publishes, GenerationError when what was written does not verify.
     """
@@ -71,11 +75,17 @@ def teach(
         if before.model != encoder.name:
             return False
         was = of_generation(index, before)
-        now = taught([one for one in lessons if one.article in before.articles], was, encoder)
+        now, curves = (
+            taught([one for one in lessons if one.article in before.articles], was, encoder),
+            before.calibration,
+        )
         if measure:
             engine = generation.open_named(index, *pointer).engine
-            now = replace(now, weights=measured(engine, encoder, now, at))
-        if {one.key for one in now.lessons} == {one.key for one in was.lessons} and now.weights == was.weights:
+            now = weighed_anew(engine, encoder, now, at)
+            curves = calibrate(engine.having(now), encoder, at)
+        same = {one.key for one in now.lessons} == {one.key for one in was.lessons}
+        fitted = (now.logistic is None) == (was.logistic is None)
+        if same and fitted and now.weights == was.weights and curves == before.calibration:
             return False
         name = generation.new_name(index, at)
         old = index / "generations" / before.generation
@@ -84,43 +94,77 @@ def teach(
                 generation.share(old / "segments" / segment, work / "segments" / segment)
             generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
             write_learnt(work / FOLDER, now)
-            made = replace(before, generation=name, parent=before.generation, created=at.isoformat())
+            made = replace(
+                before, generation=name, parent=before.generation, created=at.isoformat(), calibration=curves
+            )
             generation.publish(index, work, made)
         generation.collect(index, keep)
         return True
 
 
-def stale(lessons: int, asked: int) -> bool:
+def stale(engine: Engine) -> bool:
     """Whether so much was learnt, or unlearnt, since the weights were measured that it should be done anew."""
-    few, many = sorted((lessons, asked))
-    return many >= MEASURE_FROM and many > MEASURE_AFTER * few
+    few, many = sorted((len(engine.lessons), engine.learnt_weights.asked))
+    return engine.unfitted or (many >= MEASURE_FROM and many > MEASURE_AFTER * few)
 
 
-def measured(engine: Engine, encoder: Encoder, now: Taught, at: datetime) -> Weights:
-    """How much these lessons count in this base: sampled ones are asked of it with their own fold left out."""
+def weighed_anew(engine: Engine, encoder: Encoder, now: Taught, at: datetime) -> Taught:
+    """These lessons with how much they count in this base, and their regression where that counts."""
     if now.rows is None:
-        return Weights()
-    engine = engine.unlearnt()
+        return replace(now, weights=Weights(), logistic=None)
+    of, titles = places(engine, now), engine.titles()
+    fitted = []
+    if affordable(len(engine), len(of)):
+        fitted = [logistic_of(engine.ids, titles, now.rows[~out], of[~out]) for out in folds(of)]
+    share = share_of(held_ranks(titles, now.rows, of, fitted)) if fitted else 0.0
+    weights = measured(searched(engine, encoder, now, at), now, engine, fitted, share)
+    return replace(now, weights=weights, logistic=logistic_of(engine.ids, titles, now.rows, of) if share else None)
+
+
+def places(engine: Engine, now: Taught) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The place of each lesson's article among the index's ids, (m,)."""
     place = {id: number for number, id in enumerate(engine.ids)}
-    of = np.array([place[one.article] for one in now.lessons], np.int64)
-    titles, scope = engine.titles(), everything(engine, at)
-    share = min(1.0, MOST_ASKED / len(of))
-    drawn = np.random.default_rng(SEED).random(len(of)) < share
-    asked = [one.question for one in now.lessons]
-    _, some = encoder.with_tokens([asked[i] for i in np.flatnonzero(drawn)], query=True)
-    tokens = dict(zip(np.flatnonzero(drawn).tolist(), some, strict=True))
+    return np.array([place[one.article] for one in now.lessons], np.int64)
+
+
+def searched(engine: Engine, encoder: Encoder, now: Taught, at: datetime) -> dict[int, Mapping[str, float]]:
+    """What the base itself makes of a sample of the lessons, as if nothing were learnt: number → article → score."""
+    assert now.rows is not None
+    engine, scope = engine.unlearnt(), everybody(engine, at)
+    share = min(1.0, MOST_ASKED / len(now.lessons))
+    drawn = np.flatnonzero(np.random.default_rng(SEED).random(len(now.lessons)) < share).tolist()
+    asked = [now.lessons[i].question for i in drawn]
+    _, tokens = encoder.with_tokens(asked, query=True)
+    return {
+        i: scored(text.clean(question), now.rows[i], some, scope, engine).scores
+        for i, question, some in zip(drawn, asked, tokens, strict=True)
+    }
+
+
+def measured(
+    search: Mapping[int, Mapping[str, float]], now: Taught, engine: Engine, fitted: Sequence[Logistic], share: float
+) -> Weights:
+    """How much these lessons count in this base: those `searched` for are asked with their own fold left out.
+
+    fitted: the regression of each fold, empty for none;  share: how much it counts in the classes
+    """
+    assert now.rows is not None
+    of, titles = places(engine, now), engine.titles()
     cases = []
-    for out in folds(of):
+    for fold, out in enumerate(folds(of)):
         left = set(of[~out].tolist())
         rest = tuple(now.lessons[i] for i in np.flatnonzero(~out))
-        learnt = Learnt(Taught(rest, now.rows[~out]), engine.ids, titles)
-        for i in np.flatnonzero(out & drawn).tolist():
-            search = scored(text.clean(asked[i]), now.rows[i], tokens[i], scope, engine).scores
-            cases.append(_held(search, learnt, now.lessons[i], now.rows[i], alone=int(of[i]) not in left))
+        regression = fitted[fold] if share else None
+        taught = Taught(rest, now.rows[~out], Weights(share=share), logistic=regression)
+        learnt = Learnt(taught, engine.ids, titles)
+        for i in np.flatnonzero(out).tolist():
+            if i in search:
+                alone = int(of[i]) not in left
+                cases.append(_held(search[i], learnt, now.lessons[i], now.rows[i], alone=alone))
     have = sorted(set(of.tolist()))
     asking = float(np.mean([engine.asks(engine.ids[one]) for one in have]))
     found = weighed([case for case in cases if case], len(have) / len(engine), asking)
-    return replace(found, asked=len(of))
+    return replace(found, asked=len(of), share=share)
 
 
 def _held(search: Mapping[str, float], learnt: Learnt, lesson: Lesson, vector: Vector, *, alone: bool) -> Held | None:
@@ -129,23 +173,9 @@ def _held(search: Mapping[str, float], learnt: Learnt, lesson: Lesson, vector: V
     ids = sorted({*search, *near})
     if lesson.article not in ids:
         return None
-    classes = scaled(learnt.classes_at(vector, ids))
+    classes = learnt.classes_at(vector, ids)
     return Held(_column(search, ids), _column(near, ids), classes, ids.index(lesson.article), alone)
 
 
 def _column(scores: Mapping[str, float], ids: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return np.array([scores.get(id, 0.0) for id in ids])
-
-
-def everything(engine: Engine, at: datetime) -> Scope:
-    """The scope of an asker who may see every article of an index."""
-    articles = [engine.article(id) for id in engine.ids]
-    return Scope(
-        teams=frozenset({EVERYONE, *(team for one in articles for team in one.teams)}),
-        langs=frozenset(one.lang for one in articles),
-        states=frozenset(STATES),
-        governance=frozenset(GOVERNANCE),
-        products=frozenset({EVERY_PRODUCT}),
-        on=at.date(),
-        expired=True,
-    )

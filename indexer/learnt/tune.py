@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.calibrate import everybody
 from indexer.engine import Engine
-from indexer.learnt import everything
 from kb import text
 from kb.durable import write_file
 from kb.errors import SettingError
@@ -159,7 +159,7 @@ def _ranks(
     tests: Sequence[tuple[str, str]], engine: Engine, plain: Encoder, at: datetime, matrix: Vector | None
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Reciprocal rank of each lesson's article in the search as if nothing were learnt, 0 where it is not found."""
-    index, scope = engine.unlearnt(), everything(engine, at)
+    index, scope = engine.unlearnt(), everybody(engine, at)
     rows, tokens = plain.with_tokens([question for question, _ in tests], query=True)
     rows = rows if matrix is None else turned(rows, matrix)
     found = []

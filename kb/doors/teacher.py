@@ -88,6 +88,6 @@ class Teacher:
 
     def measure(self, settings: Settings, engine: Engine, encoder: Encoder, at: datetime) -> bool:
         """Measure anew how much lessons count, where so many came that it may be something else; whether it is."""
-        if not learnt.stale(len(engine.lessons), engine.learnt_weights.asked):
+        if not learnt.stale(engine):
             return False
         return learnt.teach(settings.index, encoder, engine.lessons, at, measure=True, keep=settings.keep)

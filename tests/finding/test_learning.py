@@ -12,7 +12,18 @@ import pytest
 from kb.db import Database
 from kb.errors import NotAllowedError, RequestError
 from kb.finding import learning
-from kb.finding.learning import HALF_LIFE, MOST_OF_ARTICLE, NEITHER, NOD, REVOKE, Learnt, Neighbours, Vote, standing
+from kb.finding.learning import (
+    HALF_LIFE,
+    MOST_OF_ARTICLE,
+    NEITHER,
+    NOD,
+    REVOKE,
+    Learnt,
+    Neighbours,
+    Vote,
+    logistic,
+    standing,
+)
 from kb.finding.learning.evidence import (
     ALONE,
     FOLDS,
@@ -28,6 +39,7 @@ from kb.finding.learning.evidence import (
     weigh,
     weighed,
 )
+from kb.finding.learning.logistic import SHARES, affordable, blended, held_ranks, logistic_of, share_of
 from kb.finding.search import Vector
 from kb.people.users import SAMPLES
 from tests.people_on_the_floor import MAY, NOON, PHONE
@@ -294,9 +306,9 @@ def floor(seed: int) -> tuple[dict[str, Vector], list[tuple[str, str, str]]]:
 
 
 def first_by_learnt(
-    found: Sequence[Learnt], rows: Mapping[str, Vector], asked: Sequence[tuple[str, str, str]]
+    found: Sequence[Learnt], rows: Mapping[str, Vector], asked: Sequence[tuple[str, str, str]], share: float
 ) -> float:
-    """hit@1 of the nearest lesson and the classes together, as `Evidence` mixes them."""
+    """hit@1 of the nearest lesson and the classes together, as `Evidence` mixes them, the regression having a share."""
     names = sorted({article for _, _, article in asked} | {one.article for one in found})
     place = {name: i for i, name in enumerate(names)}
     lessons = [one for one in found if one.state == "holds"]
@@ -307,18 +319,22 @@ def first_by_learnt(
     )
     classes = classes_of(unit(titles), learnt, of)
     about = classes.about(learnt)
+    regression = logistic_of(names, unit(titles), learnt, of)
     hits = 0
     for _, question, article in asked:
         vector = classes.about(rows[question][None])[0]
         near = np.zeros(len(names))
         np.maximum.at(near, of, nearness(about @ vector))
-        score = mixed(np.zeros(len(names)), near, scaled(classes.weights @ vector + classes.offsets), Weights(1, 2))
+        linear, other = scaled(classes.weights @ vector + classes.offsets), regression.scores(rows[question][None])[0]
+        both = blended(linear, scaled(other.astype(np.float64)), share)
+        score = mixed(np.zeros(len(names)), near, both, Weights(1, 2))
         hits += names[int(score.argmax())] == article
     return hits / len(asked)
 
 
+@pytest.mark.parametrize("share", [0.0, max(SHARES)])
 @pytest.mark.parametrize("kind", ["at random", "for one article"])
-def test_one_agent_in_a_hundred_who_votes_amiss_costs_the_others_less_than_a_point(kind: str) -> None:
+def test_one_agent_in_a_hundred_who_votes_amiss_costs_the_others_less_than_a_point(kind: str, share: float) -> None:
     rows, calls = floor(1)
     rng = np.random.default_rng(2)
     asked = [one for one in calls if one[0].endswith("7")][:400]
@@ -335,10 +351,80 @@ def test_one_agent_in_a_hundred_who_votes_amiss_costs_the_others_less_than_a_poi
         return standing([Vote(article, q, who, NOON, True) for who, q, article in votes], (), known, NOON, 2)
 
     honest, bent = stand(taught), stand(wrong)
-    good = first_by_learnt(honest, rows, asked)
+    good = first_by_learnt(honest, rows, asked, share)
     assert good > 0.8
-    assert good - first_by_learnt(bent, rows, asked) < 0.01
+    assert good - first_by_learnt(bent, rows, asked, share) < 0.01
     assert sum(one.state == "holds" for one in honest) > NEEDS
+
+
+# --- the regression ------------------------------------------------------------------------------
+
+
+def clouds(count: int, seed: int) -> tuple[Vector, Vector, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Titles and rows of four articles; two of them scatter ten times as widely as the others."""
+    chance = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).normal(size=(4, 24))
+    of = np.repeat(np.arange(4), count)
+    wide = np.where(of < 2, 0.3, 1.6)[:, None]
+    return unit(centres), unit(centres[of] + wide * chance.normal(size=(len(of), 24))), of
+
+
+def test_the_regression_is_the_minimum_of_its_penalised_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many steps it comes to where the gradient of the multinomial loss, each article counted alike, is nought."""
+    monkeypatch.setattr(logistic, "STEPS", 3_000)
+    titles, rows, of = clouds(6, 1)
+    of[-4:] = 0  # articles with unlike numbers
+    found = logistic_of(["a", "b", "c", "d"], titles, rows, of)
+    every = np.concatenate([titles, rows])
+    about = unit(every - every.mean(axis=0))
+    gold = np.concatenate([np.arange(4), of])
+    worth = 1 / np.bincount(gold)[gold]
+    worth /= worth.mean()
+    scores = about @ found.weights.T
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    gradient = ((shares - np.eye(4)[gold]) * worth[:, None]).T @ about + logistic.RIDGE * found.weights
+    assert np.abs(gradient).max() < 1e-3
+    assert np.abs(found.weights).max() > 0.5
+    assert found.scores(rows, np.array([2])) == pytest.approx(found.scores(rows)[:, [2]], abs=1e-5)
+
+
+def test_the_regression_is_heard_where_the_bases_own_lessons_speak_for_it_alone() -> None:
+    worse, better = np.array([[1.0, 0.5, 0.5]] * 30), np.array([[0.5, 0.75, 1.0]] * 30)
+    assert share_of(worse) == 0.0
+    assert share_of(better) == SHARES[2]
+    assert share_of(np.zeros((0, 3))) == 0.0
+    even = np.tile([[0.5, 1.0, 0.5], [0.5, 0.0, 0.5]], (15, 1))
+    assert share_of(even) == 0.0
+    hardly = np.vstack([even, [[0.5, 1.0, 0.5]]])  # better by less than a standard error
+    assert share_of(hardly) == 0.0
+    assert share_of(hardly, errors=0.0) == SHARES[1]
+
+
+def test_each_lesson_is_ranked_by_a_fold_that_has_not_learnt_it() -> None:
+    titles, rows, of = clouds(10, 2)
+    fitted = [logistic_of("abcd", titles, rows[~out], of[~out]) for out in folds(of)]
+    ranks = held_ranks(titles, rows, of, fitted, (0.0, 1.0))
+    wanted = []
+    for out, one in zip(folds(of), fitted, strict=True):
+        own = classes_of(titles, rows[~out], of[~out])
+        for linear, other, gold in zip(
+            own.about(rows[out]) @ own.weights.T + own.offsets, one.scores(rows[out]), of[out], strict=True
+        ):
+            wanted.append([1 / (1 + int((scores > scores[gold]).sum())) for scores in (linear, other)])
+    assert ranks == pytest.approx(np.array(wanted))
+    assert 0.5 < ranks.mean() < 1
+
+
+def test_an_articles_only_lesson_says_nothing_of_the_regression() -> None:
+    titles, rows, of = clouds(1, 3)
+    fitted = [logistic_of("abcd", titles, rows[~out], of[~out]) for out in folds(of)]
+    assert held_ranks(titles, rows, of, fitted).shape == (0, len(SHARES))
+
+
+def test_a_base_too_large_for_the_regression_is_told_by_its_numbers() -> None:
+    assert affordable(77, 77 * 50)
+    assert affordable(150, 150 * 64)
+    assert not affordable(10_000, 1)
 
 
 def test_everything_learnt_is_a_frozen_fact() -> None:

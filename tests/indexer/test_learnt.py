@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from indexer import generation, learnt
+from indexer.calibrate import trials
 from indexer.engine import Engine, Lesson, read_learnt
 from kb.errors import GenerationError
-from kb.finding.learning.evidence import NEAR_FROM, UNMEASURED
+from kb.finding.learning.evidence import NEAR_FROM, UNMEASURED, Weights, classes_of, scaled
+from kb.finding.learning.logistic import logistic_of
 from kb.finding.search import search
 from kb.finding.verdict import SIGNALS, Curve
 from tests.fake_encoder import HashEncoder
@@ -187,11 +190,128 @@ def test_weights_are_measured_on_the_bases_own_lessons_and_kept(base: SmallBase)
     assert base.open().engine.learnt_weights == weights
 
 
+def test_where_found_begins_is_measured_anew_on_what_callers_asked(tmp_path: Path) -> None:
+    """Each lesson is asked as if it were not learnt, and again as if its article were gone with all it learnt."""
+    base = SmallBase(tmp_path, HashEncoder(dim=64))
+    for n in range(12):
+        base.write(f"part-{n}", f"Part {n}", body=f"Order number {n}.")
+    base.build()
+    before = base.open().manifest.calibration
+    lessons = [Lesson(f"part-{n}", f"word{n} broke {place}") for n in range(12) for place in ("inside", "outside")]
+    assert teach(base, *lessons)
+    assert base.open().manifest.calibration == before
+    assert teach(base, *lessons, measure=True)
+    opened = base.open()
+    curve = opened.manifest.calibration["en"]
+    assert (curve.samples, opened.engine.calibration) == (24, opened.manifest.calibration)
+    assert "en" not in before  # twelve titles say too little of an unknown model
+    one = lessons[0]
+    engine = opened.engine
+    own = trials(engine, base.encoder, [engine.article(id) for id in engine.ids], ALL)["en"]
+    trial = next(some for some in own if some.kind == "learnt")
+    row = base.encoder.queries([one.question])[0]
+    cosines = {
+        id: max(float(row @ passage) for passage in base.encoder.passages(texts))
+        for id in opened.engine.ids
+        for texts in [
+            [f"Part {id[5:]}", *(other.question for other in lessons if other.article == id and other.key != one.key)]
+        ]
+    }
+    assert trial.article == one.article
+    assert trial.there is not None
+    assert trial.gone is not None
+    assert trial.there.top == pytest.approx(max(cosines.values()), abs=1e-4)
+    del cosines[one.article]
+    assert trial.gone.top == pytest.approx(max(cosines.values()), abs=1e-4)
+    base.build(LATER, full=True)
+    assert base.open().manifest.calibration == opened.manifest.calibration  # a build has the lessons too
+
+
+def clouds(count: int) -> list[Lesson]:
+    return [
+        Lesson(f"{name}-en", f"{word} {n}")
+        for name, word in (("router", "a"), ("fryer", "b"), ("card", "c"))
+        for n in range(count)
+    ]
+
+
+def with_share(base: SmallBase, monkeypatch: pytest.MonkeyPatch, lessons: Sequence[Lesson]) -> Engine:
+    """The base after a measurement that gave the regression half a say."""
+    monkeypatch.setattr("indexer.learnt.share_of", lambda ranks: 0.5)
+    assert learnt.teach(base.index, base.encoder, lessons, LATER, measure=True)
+    return base.open().engine
+
+
+def test_a_regression_that_counts_is_kept_with_the_generation_and_blended_in(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lessons = clouds(12)
+    engine = with_share(base, monkeypatch, lessons)
+    assert engine.learnt_weights.share == 0.5
+    assert not engine.unfitted
+    asked = base.encoder.queries(["r 99"])[0]
+    ids = sorted(engine.ids)
+    evidence = engine.learnt("r 99", asked, ALL, ids)
+    assert evidence is not None
+    rows = base.encoder.queries([one.question for one in lessons])
+    of = np.array([engine.ids.index(one.article) for one in lessons])
+    linear = classes_of(engine.titles(), rows, of)
+    one = scaled((linear.weights @ linear.about(asked[None])[0] + linear.offsets).astype(np.float64))
+    two = scaled(logistic_of(engine.ids, engine.titles(), rows, of).scores(asked[None])[0].astype(np.float64))
+    assert [evidence.classes[id] for id in engine.ids] == pytest.approx(((one + two) / 2).tolist(), abs=1e-4)
+
+
+def test_what_is_learnt_later_leaves_the_regression_and_a_revoked_lesson_takes_it_along_until_it_is_fitted_anew(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lessons = clouds(12)
+    with_share(base, monkeypatch, lessons)
+    assert teach(base, *lessons, RED)
+    kept = base.open().engine
+    assert not kept.unfitted
+    assert not learnt.stale(kept)
+    assert teach(base, *lessons[1:], RED)
+    dropped = base.open().engine
+    assert dropped.unfitted
+    assert learnt.stale(dropped)
+    asked = base.encoder.queries(["r 99"])[0]
+    linear = dropped.learnt("r 99", asked, ALL, dropped.ids)
+    again = with_share(base, monkeypatch, [*lessons[1:], RED])
+    both = again.learnt("r 99", asked, ALL, again.ids)
+    assert linear is not None
+    assert both is not None
+    assert linear.classes != pytest.approx(both.classes, abs=1e-3)
+    assert not learnt.stale(again)
+    assert {one.key for one in again.lessons} == {one.key for one in [*lessons[1:], RED]}
+
+
+def test_an_article_that_came_after_the_regression_has_the_discriminants_score(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_share(base, monkeypatch, clouds(12))
+    base.write("new-en", "Something new", body="New.")
+    base.build(LATER)
+    engine = base.open().engine
+    assert not engine.unfitted
+    evidence = engine.learnt("r 99", base.encoder.queries(["r 99"])[0], ALL, engine.ids)
+    assert evidence is not None
+    assert set(evidence.classes) == set(engine.ids)
+    assert 0 <= evidence.classes["new-en"] <= 1
+
+
+class Counted:
+    """As much of an engine as `stale` asks."""
+
+    def __init__(self, lessons: int, asked: int, *, unfitted: bool = False) -> None:
+        self.lessons, self.learnt_weights, self.unfitted = range(lessons), Weights(asked=asked), unfitted
+
+
 @pytest.mark.parametrize(
     ("lessons", "asked", "stale"), [(19, 0, False), (20, 0, True), (24, 20, False), (25, 20, True), (20, 25, True)]
 )
 def test_weights_are_measured_anew_when_much_was_learnt_or_unlearnt(lessons: int, asked: int, stale: bool) -> None:
-    assert learnt.stale(lessons, asked) is stale
+    assert learnt.stale(Counted(lessons, asked)) is stale  # type: ignore[arg-type]
+    assert learnt.stale(Counted(lessons, asked, unfitted=True))  # type: ignore[arg-type]
 
 
 def test_the_verdict_hears_of_a_near_lesson_as_of_a_question_of_the_article(base: SmallBase) -> None:

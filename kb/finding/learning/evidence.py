@@ -34,11 +34,13 @@ class Weights:
     """How much learnt evidence counts, where all lists of the search together count 1.
 
     asked: how many solved questions they were measured on
+    share: how much of the classes is the regression's (kb.finding.learning.logistic), in [0, 1]
     """
 
     near: float = 0.5
     classes: float = 0.0
     asked: int = 0
+    share: float = 0.0
 
 
 NOTHING = Weights(0.0, 0.0)
@@ -92,7 +94,7 @@ class Classes:
 
     def about(self, rows: Matrix) -> Matrix:
         """Rows about the middle, length 1."""
-        return _unit(rows - self.middle)
+        return unit(rows - self.middle)
 
     def without(self, article: int, row: Matrix) -> tuple[Matrix, float]:
         """Weights (dim,) and offset of one article without one of its questions, `row` about the middle."""
@@ -106,7 +108,7 @@ def classes_of(titles: Matrix, rows: Matrix, of: NDArray[np.int64]) -> Classes:
     """The classes of n articles from their titles, (n, dim), and the m questions of articles `of`: (m, dim), (m,)."""
     dim = titles.shape[1]
     middle = np.concatenate([titles, rows]).mean(axis=0).astype(np.float32)
-    own, learnt = _unit(titles - middle), _unit(rows - middle)
+    own, learnt = unit(titles - middle), unit(rows - middle)
     counts = np.bincount(of, minlength=len(titles))
     means = own.copy()
     np.add.at(means, of, learnt)
@@ -220,6 +222,7 @@ def _reciprocal_ranks(case: Held, grid: Sequence[Weights]) -> Numbers:
     return np.asarray(1.0 / (1 + (scores > scores[:, [case.gold]] + 1e-9).sum(axis=1)))
 
 
-def _unit(rows: Matrix) -> Matrix:
+def unit(rows: Matrix) -> Matrix:
+    """Rows at length 1."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-9), np.float32)
