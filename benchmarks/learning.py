@@ -269,7 +269,7 @@ def _told(engine: Engine, stand: Sequence[Learnt], asked: Sequence[tuple[str, Qu
         "articles_asked": len({id for id, _ in asked}),
         "learnt": len(engine.lessons),
         "not_learnt": sum(one.state != "holds" for one in stand),
-        "weights": {"near": weights.near, "classes": weights.classes},
+        "weights": {"near": weights.near, "classes": weights.classes, "share": weights.share},
     }
 
 
@@ -298,9 +298,9 @@ def report(found: Mapping[str, Any]) -> str:
         cells = [f"{found['systems'][name][key]:.3f}" for name in SYSTEMS]
         ours = found["systems"]["firstcall"]
         spread = f"{ours[f'{key}_low']:.3f} … {ours[f'{key}_high']:.3f}"
-        weights = f"{told['weights']['near']:g} / {told['weights']['classes']:g}"
+        weights = " / ".join(f"{told['weights'][name]:g}" for name in ("near", "classes", "share"))
         lines.append([n, *cells, spread, str(told["asked"]), str(told["articles_asked"]), str(told["learnt"]), weights])
-    header = ["n", *SYSTEMS, "firstcall, 95 %", "asked", "articles", "learnt", "near / classes"]
+    header = ["n", *SYSTEMS, "firstcall, 95 %", "asked", "articles", "learnt", "near / classes / share"]
     return f"{found['data']}, hit@1:\n" + bench.table(header, lines)
 
 

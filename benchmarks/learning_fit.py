@@ -11,8 +11,14 @@ by the mean of hit@1 over the other sets, never by the set reported or a relativ
     mean of 3         the mean of its three nearest
     classes           a linear discriminant, an article a class, its title among its questions
     nearest, classes  both
-    measured          both, weighted by `kb.finding.learning.evidence.weighed` on the base's own lessons: the product
+    regression        a multinomial logistic regression over the same vectors instead of the discriminant
+    nearest, mixed    the nearest, and the mean of discriminant and regression
+    discriminant      the nearest and the discriminant, weighted by `kb.finding.learning.evidence.weighed` on the
+                      base's own lessons
+    measured          the same, and the regression where the base's own lessons speak for it: the product
 
+`rules` are the ways to decide that (which shares the regression may have, and by how many standard errors it must be
+better on the base's own lessons): the best by mean hit@1 over all sets, and without each of them, with the gain there.
 `one_each` are the weights for one lesson an article, where nothing can be measured: chosen by the mean gain in hit@1
 over the sets whose articles ask something, and without each of them, with the gain there.
 """
@@ -45,7 +51,8 @@ from indexer.encoder import SentenceEncoder
 from indexer.engine import Engine, Learnt, Lesson, Taught
 from kb import text
 from kb.config import settings
-from kb.finding.learning.evidence import STEPS, nearness, scaled
+from kb.finding.learning.evidence import STEPS, folds, nearness, scaled
+from kb.finding.learning.logistic import ERRORS, SHARES, affordable, blended, held_ranks, logistic_of, share_of
 from kb.finding.search import scored
 
 LEARNT = (1, 5, 20)
@@ -56,8 +63,14 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "mean of 3": ("mean of 3",),
     "classes": ("classes",),
     "nearest, classes": ("nearest", "classes"),
+    "regression": ("regression",),
+    "nearest, mixed": ("nearest", "mixed"),
 }
-MEASURED = "measured"
+DISCRIMINANT, MEASURED = "discriminant", "measured"
+EVERY_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
+RULES = tuple(
+    (shares, errors) for shares in ((0.0, 0.5), SHARES, EVERY_SHARE, (0.0, 1.0)) for errors in (0.0, 1.0, 1.5, 2.0, 3.0)
+)
 
 Matrix = NDArray[np.float64]
 
@@ -66,14 +79,28 @@ Matrix = NDArray[np.float64]
 class Step:
     """A set that learnt n questions an article: the evidence for each of m questions and n articles, and the truth.
 
-    parts: name → (m, n); gold: (m, n) of bool; own: the weights the base measured, of `nearest` and `classes`
-    asks: whether most articles have a title or question
+    parts: name → (m, n); gold: (m, n) of bool
+    own:   by the regression's share, the weights the base measured, of `nearest` and `classes`
+    ranks: what the base's own lessons say of each share, (k, len(EVERY_SHARE))
+    asks:  whether most articles have a title or question
     """
 
     parts: Mapping[str, Matrix]
     gold: NDArray[np.bool_]
-    own: tuple[float, float]
+    own: Mapping[float, tuple[float, float]]
+    ranks: Matrix
     asks: bool
+
+    def share(self, shares: Sequence[float] = SHARES, errors: float = ERRORS) -> float:
+        """The regression's share by a rule."""
+        return share_of(self.ranks[:, [EVERY_SHARE.index(one) for one in shares]], shares, errors)
+
+    def hit_by(self, share: float) -> float:
+        """hit@1 with the weights the base measured, the regression having this share of the classes."""
+        near, classes = self.own[share]
+        both = blended(self.parts["classes"], self.parts["regression"], share)
+        first = (self.parts["search"] + near * self.parts["nearest"] + classes * both).argmax(axis=1)
+        return float(self.gold[np.arange(len(first)), first].mean())
 
     def hit(self, names: Sequence[str], weights: Sequence[float]) -> float:
         """hit@1 in [0, 1] of the search with these parts added by these weights."""
@@ -108,17 +135,14 @@ def collect(folder: Path, encoder: SentenceEncoder) -> dict[int, Step]:
             ]
             lessons = list({one.key: (one, row) for one, row in lessons}.values())
             taught = Taught(tuple(one for one, _ in lessons), vectors[[row for _, row in lessons]])
-            weights = learnt.measured(engine, encoder, taught, datetime.now(UTC))
+            weights, ranks = _measured(engine, encoder, taught)
             rows = vectors[[place[one.id] for _, one in some]]
             parts = _parts(engine, taught, rows) | {"search": np.stack([own[one.id] for _, one in some])}
             gold = np.zeros(parts["search"].shape, np.bool_)
             for i, (_, one) in enumerate(some):
                 gold[i, [column[ids[id]] for id in data.gold[one.id] if ids.get(id) in column]] = True
-            steps[n] = Step(parts, gold, (weights.near, weights.classes), asks)
-            print(
-                f"{data.name} n = {n}: {len(some)} asked, weights {weights.near:g} / {weights.classes:g}",
-                file=sys.stderr,
-            )
+            steps[n] = Step(parts, gold, weights, ranks, asks)
+            print(f"{data.name} n = {n}: {len(some)} asked, share {steps[n].share():g}", file=sys.stderr)
         return steps
 
 
@@ -128,6 +152,25 @@ def _search(engine: Engine, question: Question, vector: Any, tokens: Any, column
     for id, score in found.items():
         row[column[id]] = score
     return row
+
+
+def _measured(
+    engine: Engine, encoder: SentenceEncoder, taught: Taught
+) -> tuple[dict[float, tuple[float, float]], Matrix]:
+    """What the base's own lessons say: by share the weights, and the ranks by each share."""
+    assert taught.rows is not None
+    of, titles = learnt.places(engine, taught), engine.titles()
+    fitted = []
+    if affordable(len(engine), len(of)):
+        fitted = [logistic_of(engine.ids, titles, taught.rows[~out], of[~out]) for out in folds(of)]
+    ranks = np.zeros((0, len(EVERY_SHARE)))
+    if fitted:
+        ranks = held_ranks(titles, taught.rows, of, fitted, EVERY_SHARE)
+    search = learnt.searched(engine, encoder, taught, datetime.now(UTC))
+    weights = {
+        share: learnt.measured(search, taught, engine, fitted, share) for share in EVERY_SHARE[: None if fitted else 1]
+    }
+    return {share: (one.near, one.classes) for share, one in weights.items()}, ranks
 
 
 def _parts(engine: Engine, taught: Taught, asked: Any) -> dict[str, Matrix]:
@@ -142,12 +185,21 @@ def _parts(engine: Engine, taught: Taught, asked: Any) -> dict[str, Matrix]:
     for article in np.unique(of):
         best = -np.sort(-cosines[:, of == article], axis=1)[:, :3]
         nearest[:, article], mean[:, article] = best[:, 0], best.mean(axis=1)
-    classes = about @ lessons.classes.weights.T + lessons.classes.offsets
+    classes = _scaled(about @ lessons.classes.weights.T + lessons.classes.offsets)
+    regression = classes
+    if affordable(len(engine), len(of)):
+        regression = _scaled(logistic_of(engine.ids, engine.titles(), taught.rows, of).scores(asked))
     return {
         "nearest": nearness(nearest).astype(np.float64),
         "mean of 3": nearness(mean).astype(np.float64),
-        "classes": np.stack([scaled(row) for row in classes.astype(np.float64)]),
+        "classes": classes,
+        "regression": regression,
+        "mixed": (classes + regression) / 2,
     }
+
+
+def _scaled(scores: Any) -> Matrix:
+    return np.stack([scaled(row) for row in scores.astype(np.float64)])
 
 
 def chosen(steps: Mapping[str, Mapping[int, Step]], names: Sequence[str], sets: Sequence[str]) -> tuple[float, ...]:
@@ -162,7 +214,7 @@ def chosen(steps: Mapping[str, Mapping[int, Step]], names: Sequence[str], sets: 
 
 def fitted(steps: Mapping[str, Mapping[int, Step]]) -> dict[str, Any]:
     """hit@1 of each form on each set and n, with weights chosen without the set and its relatives."""
-    systems: dict[str, dict[str, float]] = {form: {} for form in (*FORMS, MEASURED)}
+    systems: dict[str, dict[str, float]] = {form: {} for form in (*FORMS, DISCRIMINANT, MEASURED)}
     weights: dict[str, dict[str, Any]] = {form: {} for form in systems}
     for name, mine in steps.items():
         others = [other for other in steps if family(other) != family(name)]
@@ -171,8 +223,9 @@ def fitted(steps: Mapping[str, Mapping[int, Step]]) -> dict[str, Any]:
             for n, step in mine.items():
                 systems[form][f"{name} n={n}"] = round(step.hit(names, weights[form][name]), 4)
         for n, step in mine.items():
-            systems[MEASURED][f"{name} n={n}"] = round(step.hit(("nearest", "classes"), step.own), 4)
-            weights[MEASURED][f"{name} n={n}"] = step.own
+            for form, share in ((DISCRIMINANT, 0.0), (MEASURED, step.share())):
+                systems[form][f"{name} n={n}"] = round(step.hit_by(share), 4)
+                weights[form][f"{name} n={n}"] = {"share": share, "near, classes": step.own[share]}
     asking = {name: {1: some[1]} for name, some in steps.items() if 1 in some and some[1].asks}
     both = ("nearest", "classes")
     one_each: dict[str, Any] = {"all": chosen(asking, both, list(asking))}
@@ -182,7 +235,28 @@ def fitted(steps: Mapping[str, Mapping[int, Step]]) -> dict[str, Any]:
         one_each[f"without {name}"] = {"weights": weights_here, "gain": round(gain, 4)}
     for values in systems.values():
         values["mean"] = round(float(np.mean(list(values.values()))), 4)
-    return {"systems": systems, "weights_without": weights, "one_each": one_each, "sets": list(steps)}
+    rules = {"all": _rule(steps, list(steps))}
+    for name in steps:
+        rule = _rule(steps, [other for other in steps if family(other) != family(name)])
+        rules[f"without {name}"] = rule | {"gain": round(_by(steps[name], rule) - _by(steps[name], None), 4)}
+    return {
+        "systems": systems,
+        "weights_without": weights,
+        "one_each": one_each,
+        "rules": rules,
+        "sets": list(steps),
+    }
+
+
+def _rule(steps: Mapping[str, Mapping[int, Step]], sets: Sequence[str]) -> dict[str, Any]:
+    """The rule of `RULES` with the best mean hit@1 over these sets."""
+    rules = [{"shares": shares, "errors": errors} for shares, errors in RULES]
+    return max(rules, key=lambda rule: round(float(np.mean([_by(steps[one], rule) for one in sets])), 6))
+
+
+def _by(some: Mapping[int, Step], rule: Mapping[str, Any] | None) -> float:
+    """Mean hit@1 over the steps of a set by a rule; None for the discriminant alone."""
+    return float(np.mean([step.hit_by(step.share(**rule) if rule else 0.0) for step in some.values()]))
 
 
 def report(found: Mapping[str, Any]) -> str:

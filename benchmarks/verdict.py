@@ -1,6 +1,6 @@
 """Does it know what it does not know: the verdict beside the top cosine and beside a constant.
 
-    python benchmarks/verdict.py DATA_DIR [--json OUT] [--limit N]
+    python benchmarks/verdict.py DATA_DIR [--learn N] [--json OUT] [--limit N]
 
 A set becomes a base, built by the product itself, and questions of which it is known whether the base answers them:
 
@@ -9,6 +9,11 @@ A set becomes a base, built by the product itself, and questions of which it is 
               gap, one that kept any of it is answerable. Without documents, intents are deleted the same way.
 
 An intent is an article, its training questions are the article's `questions`; its test questions are asked.
+
+With `--learn N`, calls solved N questions of each article before: of an intent, which then says no more than its name,
+N of its training questions; of a document N of its own, which are not asked. They go the product's way
+(`indexer.learnt.teach`), and so does the verdict that hears of them.
+
 Where gaps are of several sorts, the figures are over those nearest to the base (`in-domain`), the others apart.
 
     firstcall      the probability of the product's own search: weights fitted without this set and its relatives
@@ -35,7 +40,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -46,12 +51,13 @@ from numpy.typing import NDArray
 
 from benchmarks import bench
 from benchmarks.bench import Progress
+from benchmarks.learning import ordered
 from benchmarks.retrieval import WORK, article, everything
-from indexer import generation
+from indexer import generation, learnt
 from indexer.build import build
 from indexer.calibrate import calibrate
 from indexer.encoder import SentenceEncoder
-from indexer.engine import Engine
+from indexer.engine import Engine, Lesson
 from indexer.vectors import VectorCache
 from kb import text
 from kb.config import settings
@@ -88,7 +94,8 @@ class Asked:
 class Exam:
     """A base as article files by id, and questions of which it is known whether it answers them.
 
-    partly: answerable questions that lost some of their gold and kept some
+    partly:  answerable questions that lost some of their gold and kept some
+    lessons: what calls solved before, with the id of the article
     """
 
     name: str
@@ -96,6 +103,7 @@ class Exam:
     files: Mapping[str, str]
     asked: tuple[Asked, ...]
     partly: int = 0
+    lessons: tuple[Lesson, ...] = ()
 
     def sampled(self, limit: int) -> Exam:
         """The same base with at most `limit` questions, drawn by a fixed seed and kept in their order."""
@@ -108,9 +116,9 @@ def is_exam(folder: Path) -> bool:
     return bench.is_labelled_set(folder) or (folder / "intents.jsonl").is_file()
 
 
-def read_exam(folder: Path, documents: int | None = None) -> Exam:
-    """The exam a set makes; at most `documents` documents beside the gold ones."""
-    return _of_documents(folder, documents) if bench.is_labelled_set(folder) else _of_intents(folder)
+def read_exam(folder: Path, documents: int | None = None, learn: int = 0) -> Exam:
+    """The exam a set makes, `learn` questions an article solved; at most `documents` documents beside the gold ones."""
+    return _of_documents(folder, documents, learn) if bench.is_labelled_set(folder) else _of_intents(folder, learn)
 
 
 def removed(id: str) -> bool:
@@ -118,7 +126,7 @@ def removed(id: str) -> bool:
     return int(hashlib.md5(id.encode(), usedforsecurity=False).hexdigest(), 16) % 5 == 0
 
 
-def _of_documents(folder: Path, documents: int | None) -> Exam:
+def _of_documents(folder: Path, documents: int | None, learn: int) -> Exam:
     data = bench.read_set(folder)
     if documents:
         data = data.shortened(documents)
@@ -126,18 +134,27 @@ def _of_documents(folder: Path, documents: int | None) -> Exam:
     labelled = [id for id, row in rows.items() if row.get("answerable") is False]
     gone = set() if labelled else {one.id for one in data.documents if removed(one.id)}
     kept = [one for one in data.documents if one.id not in gone]
+    ids = {one.id: f"d{number:06}" for number, one in enumerate(kept, 1)}
+    solved = {one.id: document for document, some in ordered(data).items() if document in ids for one in some[:learn]}
     asked = [
         Asked(one.text, bool(grades.keys() - gone), bench.cluster(grades))
         for one in data.questions
         for grades in [data.gold[one.id]]
+        if one.id not in solved
     ]
     asked += [Asked(rows[id]["text"], False, f"gap {id}") for id in labelled]
     partly = sum(bool(grades.keys() & gone) and bool(grades.keys() - gone) for grades in data.gold.values())
-    files = {id: article(one, id) for id, one in ((f"d{number:06}", one) for number, one in enumerate(kept, 1))}
-    return Exam(data.name, "labels" if labelled else "removal", files, tuple(asked), partly)
+    files = {ids[one.id]: article(one, ids[one.id]) for one in kept}
+    lessons = _lessons((ids[solved[one.id]], one.text) for one in data.questions if one.id in solved)
+    return Exam(data.name, "labels" if labelled else "removal", files, tuple(asked), partly, lessons)
 
 
-def _of_intents(folder: Path) -> Exam:
+def _lessons(solved: Iterable[tuple[str, str]]) -> tuple[Lesson, ...]:
+    """Questions with their articles, each once."""
+    return tuple({one.key: one for one in (Lesson(id, text.clean(question)) for id, question in solved)}.values())
+
+
+def _of_intents(folder: Path, learn: int) -> Exam:
     rows = bench.json_lines(folder / "intents.jsonl")
     labelled = any(row["intent"] == OUT_OF_SCOPE for row in rows)
 
@@ -149,7 +166,10 @@ def _of_intents(folder: Path) -> Exam:
         if row["split"] == "train" and not is_gap(row):
             taught[row["intent"]].append(text.clean(row["text"]))
     ids = {intent: f"d{number:06}" for number, intent in enumerate(sorted(taught), 1)}
-    files = {id: _intent(id, intent, taught[intent]) for intent, id in ids.items()}
+    files = {id: _intent(id, intent, taught[intent], asks=not learn) for intent, id in ids.items()}
+    chance = np.random.default_rng(bench.SEED)
+    drawn = {id: chance.permutation(len(taught[intent]))[:learn].tolist() for intent, id in ids.items()}
+    lessons = _lessons((id, taught[intent][i]) for intent, id in ids.items() for i in drawn[id])
     nearest = any(row.get("original_intent") for row in rows if is_gap(row))
     asked = []
     for row in rows:
@@ -157,16 +177,16 @@ def _of_intents(folder: Path) -> Exam:
             intent = row.get("original_intent") or (row["id"] if labelled and is_gap(row) else row["intent"])
             far = is_gap(row) and nearest and not row.get("original_intent")
             asked.append(Asked(row["text"], not is_gap(row), intent, FAR if far else NEAR))
-    return Exam(folder.resolve().name, "labels" if labelled else "removal", files, tuple(asked))
+    return Exam(folder.resolve().name, "labels" if labelled else "removal", files, tuple(asked), lessons=lessons)
 
 
-def _intent(id: str, intent: str, questions: Sequence[str]) -> str:
-    """An intent as an article's file: its name, its questions and no body."""
+def _intent(id: str, intent: str, questions: Sequence[str], *, asks: bool) -> str:
+    """An intent as an article's file: its name, its questions where it `asks` them, and no body."""
     front = {
         "id": id,
         "title": json.dumps(intent.replace("_", " "), ensure_ascii=False),
         "lang": "zh-CN" if text.language(questions[0]) == "zh" else "en",
-        "questions": json.dumps(list(dict.fromkeys(questions)), ensure_ascii=False),
+        "questions": json.dumps(list(dict.fromkeys(questions)) if asks else [], ensure_ascii=False),
         "state": "validated",
         "audience": "external",
         "governance": "experience",
@@ -186,6 +206,8 @@ def published(exam: Exam, encoder: SentenceEncoder, cache: VectorCache) -> Itera
         for id, source in exam.files.items():
             (folder / f"{id}.md").write_bytes(source.encode("utf-8", "surrogatepass"))
         build(folder, index, encoder, cache, at=datetime.now(UTC), progress=Progress(f"{exam.name}: texts embedded"))
+        if exam.lessons:
+            learnt.teach(index, encoder, exam.lessons, datetime.now(UTC), measure=True)
         yield generation.open_current(index).engine
 
 
@@ -208,9 +230,11 @@ def believed(question: str, vector: Vector, engine: Engine, encoder: SentenceEnc
 
 
 def top_cosine(vector: Vector, engine: Engine) -> float:
-    """The best cosine of any chunk."""
+    """The best cosine of any chunk, or of a question that was learnt."""
     scope = everything()
-    return max((hit.score for kinds in (ASKS, ANSWERS) for hit in engine.dense(vector, scope, 1, kinds)), default=-1.0)
+    taught = engine.learnt("", vector, scope, ())
+    found = [hit.score for kinds in (ASKS, ANSWERS) for hit in engine.dense(vector, scope, 1, kinds)]
+    return max([*found, *(taught.cosines.values() if taught else ())], default=-1.0)
 
 
 # --- figures -------------------------------------------------------------------------------------
@@ -277,9 +301,9 @@ def fitted(name: str, fit: Path = FIT) -> Fitted:
     return Fitted(Prior(**one["prior"]), tuple(one["top_cosine"]), tuple(one["fitted_on"]))
 
 
-def measure(folder: Path, limit: int | None) -> dict[str, Any]:
+def measure(folder: Path, limit: int | None, learn: int = 0) -> dict[str, Any]:
     """The whole result of one set, as it is published."""
-    exam = read_exam(folder)
+    exam = read_exam(folder, learn=learn)
     exam = exam.sampled(limit) if limit else exam
     using = fitted(exam.name)
     encoder = SentenceEncoder(settings())
@@ -299,10 +323,12 @@ def measure(folder: Path, limit: int | None) -> dict[str, Any]:
         "top_cosine": 1 / (1 + np.exp(-(slope * np.array(top) + offset))),
         "fixed_constant": np.full(len(top), using.prior.answerable),
     }
-    return _result(exam, systems, using, curves)
+    return _result(exam, systems, using, curves, learn)
 
 
-def _result(exam: Exam, systems: Mapping[str, Numbers], using: Fitted, curves: Mapping[str, Curve]) -> dict[str, Any]:
+def _result(
+    exam: Exam, systems: Mapping[str, Numbers], using: Fitted, curves: Mapping[str, Curve], learn: int
+) -> dict[str, Any]:
     labels = np.array([one.answerable for one in exam.asked], bool)
     clusters = np.array([one.cluster for one in exam.asked])
     sorts = np.array([one.sort for one in exam.asked])
@@ -314,7 +340,7 @@ def _result(exam: Exam, systems: Mapping[str, Numbers], using: Fitted, curves: M
             told[name]["auroc_far"] = round(auroc(beliefs[far], labels[far]), 4)
     ours = systems["firstcall"][near]
     return bench.result(
-        "verdict",
+        "verdict_learnt" if learn else "verdict",
         exam.name,
         told,
         using.fitted_on,
@@ -328,6 +354,7 @@ def _result(exam: Exam, systems: Mapping[str, Numbers], using: Fitted, curves: M
         answerable=int(labels.sum()),
         gaps=int((near & ~labels).sum()),
         partly=exam.partly,
+        **({"learn": learn, "lessons": len(exam.lessons)} if learn else {}),
         said={
             sort: dict(Counter(verdict.name_of(p) for p in ours[labels[near] == answer].tolist()))
             for sort, answer in (("answerable", True), ("gaps", False))
@@ -347,7 +374,7 @@ def report(found: Mapping[str, Any]) -> str:
         ahead = f"{told['verdict']} {told['auroc']:+.4f} ({told['low']:+.4f} … {told['high']:+.4f})" if told else ""
         rows.append([system, *(f"{one[name]:.4f}" if name in one else "" for name in names), ahead])
     head = (
-        f"{found['data']} by {found['protocol']}: {found['documents']} articles, "
+        f"{found['data']} by {found['protocol']}: {found['documents']} articles, {found.get('lessons', 0)} lessons, "
         f"{found['answerable']} answerable, {found['gaps']} gaps; said {found['said']}"
     )
     return f"{head}\n{bench.table(['system', *names, 'firstcall is'], rows)}"
@@ -357,6 +384,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python benchmarks/verdict.py", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="DATA_DIR", help="a labelled set, or a set of intents")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
+    parser.add_argument("--learn", type=int, default=0, metavar="N", help="questions an article solved before")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N questions, by a fixed seed")
     given = parser.parse_args()
     if not is_exam(given.folder):
@@ -366,7 +394,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
-    found = bench.published(lambda: measure(given.folder, given.limit), given.json, report)
+    found = bench.published(lambda: measure(given.folder, given.limit, given.learn), given.json, report)
     return 130 if found is None else 0
 
 

@@ -105,6 +105,33 @@ def test_intents_without_labelled_gaps_lose_one_in_five(tmp_path: Path) -> None:
     assert {one.cluster for one in exam.asked if not one.answerable} == set(GONE)
 
 
+def test_what_calls_solved_is_learnt_and_not_asked_and_no_gap_is_ever_learnt(tmp_path: Path) -> None:
+    queries = [{"id": f"{of}-{n}", "text": f"{of} {n}"} for of in (KEPT[0], KEPT[1], GONE[0]) for n in range(4)]
+    documents(tmp_path, queries, [(str(one["id"]), str(one["id"])[:2]) for one in queries])
+    exam = read_exam(tmp_path, learn=3)
+    title = {id: parse(source, f"{id}.md").title for id, source in exam.files.items()}
+    assert [title[one.article] for one in exam.lessons] == [
+        f"Title {id[1:]}" for id in (KEPT[0], KEPT[1]) for _ in range(3)
+    ]
+    assert all(one.question[:2] == f"d{title[one.article][-1]}" for one in exam.lessons)
+    asked = {one.text for one in exam.asked}
+    assert asked.isdisjoint(one.question for one in exam.lessons)
+    assert {one.text for one in exam.asked if not one.answerable} == {f"{GONE[0]} {n}" for n in range(4)}
+    assert len(asked) == 2 * 1 + 4
+
+
+def test_an_intent_whose_questions_are_learnt_says_no_more_than_its_name(tmp_path: Path) -> None:
+    rows = [(f"{of}{n}", of, "train") for of in ("pin", "loan") for n in range(5)]
+    intents(tmp_path, [*rows, ("x", "pin", "test"), ("y", "OOS", "test")])
+    exam = read_exam(tmp_path, learn=2)
+    articles = {id: parse(source, f"{id}.md") for id, source in exam.files.items()}
+    assert {one.title: one.questions for one in articles.values()} == {"loan": (), "pin": ()}
+    learnt = [(articles[one.article].title, one.question) for one in exam.lessons]
+    assert [of for of, _ in learnt] == ["loan"] * 2 + ["pin"] * 2
+    assert all(question.startswith(f"text {of}") for of, question in learnt)
+    assert [(one.text, one.answerable) for one in exam.asked] == [("text x", True), ("text y", False)]
+
+
 def test_a_sample_keeps_the_base_and_the_order(tmp_path: Path) -> None:
     queries = [{"id": str(n), "text": str(n)} for n in range(20)]
     whole = documents(tmp_path, queries, [(str(n), KEPT[0]) for n in range(20)])
