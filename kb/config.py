@@ -39,6 +39,7 @@ class Settings:
     oidc_claim, oidc_roles: the claim that names groups, and `group=role,group=role`
     retention:   days after which a call becomes counts; 0 = never
     keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
+    api_key:     the key that `python -m kb mcp` acts for; '' = it is given otherwise
     webhooks:    addresses told what becomes of a gap, with commas between them; '' = none, and nothing leaves
     webhook_secret: signs what is sent there
     metrics_port: where this machine alone reads metrics (Prometheus); 0 = nowhere
@@ -72,6 +73,7 @@ class Settings:
     oidc_roles: str = ""
     retention: int = 400
     keep: int = 3
+    api_key: str = field(default="", repr=False)
     webhooks: str = ""
     webhook_secret: str = field(default="", repr=False)
     metrics_port: int = 9464

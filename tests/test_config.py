@@ -45,6 +45,7 @@ def test_nothing_set_gives_the_defaults() -> None:
         oidc_roles="",
         retention=400,
         keep=3,
+        api_key="",
         webhooks="",
         webhook_secret="",
         language="auto",
@@ -79,6 +80,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_OIDC_ROLES": "kb=agent",
         "KB_RETENTION": "90",
         "KB_KEEP": "5",
+        "KB_API_KEY": "fc_a_b",
         "KB_WEBHOOKS": "https://chat.example.com/hook, http://127.0.0.1:9/b?c=d",
         "KB_WEBHOOK_SECRET": "sixteen letters!",
         "KB_METRICS_PORT": "0",
@@ -113,6 +115,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         oidc_roles="kb=agent",
         retention=90,
         keep=5,
+        api_key="fc_a_b",
         webhooks="https://chat.example.com/hook,http://127.0.0.1:9/b?c=d",
         webhook_secret="sixteen letters!",
         metrics_port=0,
@@ -157,11 +160,12 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.code == "setting_unknown"
     assert error.facts == {
         "name": "KB_ARTICLE",
-        "known": "KB_ARTICLES, KB_BACKUP_DAYS, KB_DATABASE_URL, KB_DRILL_DAYS, KB_FRAME_ANCESTORS, KB_HOME, KB_HOST, "
-        "KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, KB_OFFLINE, "
-        "KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, KB_OIDC_ROLES, "
-        "KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, KB_QUERY_PROMPT, KB_RERANKER, "
-        "KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, KB_WEBHOOK_SECRET",
+        "known": "KB_API_KEY, KB_ARTICLES, KB_BACKUP_DAYS, KB_DATABASE_URL, KB_DRILL_DAYS, KB_FRAME_ANCESTORS, "
+        "KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, "
+        "KB_OFFLINE, KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, "
+        "KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, "
+        "KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, "
+        "KB_WEBHOOK_SECRET",
     }
 
 

@@ -42,6 +42,7 @@ UI = ROOT / "kb/doors/ui"
 # Keys whose end the code fills in, and what it can be filled with; `error` and `lint` are read from the code below.
 FILLED_IN: Mapping[str, Sequence[str]] = {
     "audit.*": [*get_args(audit.Trouble), "sound"],
+    "assistant.*": [*AUDIENCES, "not_validated"],
     "article.*": [block for block in BLOCKS if block != "say"],
     "backup.*": ["written", "sound", "restored", "drilled"],
     "doctor.*": sorted({*doctor.SOUND, *doctor.SOUND_SERVER, *doctor.WRONG}),

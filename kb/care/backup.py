@@ -38,7 +38,7 @@ from kb.tables import MIGRATIONS
 
 FORMAT = 1
 MANIFEST, STORE, ARTICLES, SPOOL = "MANIFEST.json", "firstcall.sqlite", "articles/", "spool/"
-SECRET = ("oidc_secret", "webhook_secret", "database_url")
+SECRET = ("oidc_secret", "webhook_secret", "api_key", "database_url")
 SALT_BYTES, KEY_BYTES = 16, 32
 COST = {"n": 2**15, "r": 8, "p": 1}  # scrypt, as OWASP has it: 32 MB and a tenth of a second
 

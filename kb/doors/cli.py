@@ -22,6 +22,7 @@ from kb.content import articles, glossary, lint, products, site
 from kb.db import Database
 from kb.doors import wiring
 from kb.doors.answer import QUESTION, answer
+from kb.doors.assistant.command import mcp
 from kb.doors.audit_cli import audit
 from kb.doors.care_cli import backup, doctor
 from kb.doors.key_cli import key, reduce
@@ -70,6 +71,7 @@ main.add_command(doctor)
 main.add_command(replay)
 main.add_command(key)
 main.add_command(reduce)
+main.add_command(mcp)
 for _command in COMMANDS:
     main.add_command(_command)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from kb import tables
 from kb.calls import bulletins, call
 from kb.db import Database
-from kb.people.users import Role, User
+from kb.people import keys
+from kb.people.users import OPERATOR, Role, User
 from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, sign_in, start, wait_for
 
 pytestmark = pytest.mark.browser
@@ -245,6 +248,22 @@ def test_the_next_screen_pop_ends_the_call_before(fresh: Page, context: BrowserC
     expect(fresh.locator("#bar .call-chip")).to_have_count(2)
     ended = {one.id: one.ended_at is not None for one in rows(app, tables.call)}
     assert (ended["CRM-801"], ended[second], ended["CRM-802"]) == (False, True, False)
+
+
+def test_a_call_begun_over_the_api_is_opened_by_its_id_alone(fresh: Page, app: App) -> None:
+    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+        key = keys.add(connection, OPERATOR, "telephony", ("calls", "real"), datetime.now(UTC))
+    told = {"call": "crm-77", "q": "wifi keeps dropping", "product": "R3000", "lang": "en"}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{app.url}/api/v1/calls", json.dumps(told).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer)["call"]["agent"] == f"key:{key[3:15]}"
+    fresh.goto(f"{app.url}/?call=crm-77")
+    answered(fresh, "wifi keeps dropping")
+    assert call_of(fresh) == "crm-77"
+    expect(fresh.locator("#about-product")).to_have_value("LH-R3000")
+    (taken,) = rows(app, tables.call, id="crm-77")
+    assert (taken.agent, taken.tag, taken.lang) == ("agent", "", "en")
 
 
 def test_a_screen_pop_is_applied_once_however_often_the_page_is_come_back_to(fresh: Page, app: App) -> None:

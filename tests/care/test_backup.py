@@ -34,7 +34,11 @@ from tests.people_on_the_floor import MAY, NOON
 from tests.small_base import SmallBase, markdown
 from tests.studio.test_media import picture
 
-SECRETS = {"oidc_secret": "a-very-secret-thing", "webhook_secret": "another-secret-thing"}
+SECRETS = {
+    "oidc_secret": "a-very-secret-thing",
+    "webhook_secret": "another-secret-thing",
+    "api_key": "a-key-that-opens-doors",
+}
 DRILLS = int(os.environ.get("DRILLS", "4"))
 
 
