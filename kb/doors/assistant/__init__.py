@@ -6,7 +6,6 @@ call (settled.md, 2). What it is told says whether it may be told to a customer.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,8 +28,7 @@ from kb.errors import KBError, NotAllowedError, NotFoundError
 from kb.i18n import explain, nearest_language, say
 from kb.people.scope import may_see
 from kb.people.users import Action, User, require
-
-log = logging.getLogger("firstcall")
+from kb.seen.log import log
 
 NAME, ARTICLE = "firstcall", "firstcall://article/{id}"
 MOST = 20  # articles in one answer
@@ -163,6 +161,6 @@ def _load_encoder(desk: Desk) -> None:
         encoder = wiring.load_encoder(desk.settings)
         desk.reranker = wiring.load_reranker(desk.settings)
         desk.encoder, desk.encoder_state = encoder, "ready"
-    except Exception as error:
+    except Exception:
         desk.encoder_state = "failed"
-        log.warning("the encoder does not load, words answer: %s", error)
+        log.failed("encoder_not_loaded")

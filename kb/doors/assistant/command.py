@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from kb.errors import KBError, NotAllowedError, SettingError
 from kb.i18n import explain, terminal_language
 from kb.people import users
 from kb.people.users import SAMPLES, User
+from kb.seen.log import set_up
 
 TAG = "key"  # nothing it does counts anywhere
 
@@ -27,7 +27,6 @@ TAG = "key"  # nothing it does counts anywhere
 @click.option("--words", is_flag=True, help="Load no encoder: answers by words, at once, in little memory.")
 def mcp(key_file: Path | None, name: str, words: bool) -> None:
     """Serve search and articles to an AI assistant over the Model Context Protocol (stdio)."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     language = terminal_language("auto")
     try:
         configured = settings()
@@ -36,6 +35,7 @@ def mcp(key_file: Path | None, name: str, words: bool) -> None:
         who = _person(desk, name) if name else _program(desk, _key(configured, key_file))
         who()
         desk.open()
+        set_up(configured.log_file)  # standard error or a file, never the protocol's way
         assistant.server(desk, who, language, words=words).run()
     except KBError as error:
         click.echo(explain(language, error), err=True)
