@@ -18,11 +18,13 @@ import pytest
 from kb import errors
 from kb.calls import bulletins, experts, flags, journal
 from kb.care import doctor
+from kb.care.doctor import runs
 from kb.content.articles import AUDIENCES, BLOCKS, CATEGORIES
 from kb.content.deadlines.anchors import EVENTS
 from kb.doors import mending
 from kb.doors.call_api import SAID_LATER
 from kb.doors.ui.keys import KEYS
+from kb.doors.wiring import EncoderState
 from kb.errors import ArticleError, KBError, SettingError
 from kb.finding import learning, verdict
 from kb.gaps import diagnosis, gap, misses, replay
@@ -47,6 +49,10 @@ FILLED_IN: Mapping[str, Sequence[str]] = {
     "backup.*": ["written", "sound", "restored", "drilled"],
     "doctor.*": sorted({*doctor.SOUND, *doctor.SOUND_SERVER, *doctor.WRONG}),
     "doctor.*_mend": doctor.WRONG,
+    "status.encoder_*": get_args(EncoderState),
+    "status.run_*": runs.KINDS,
+    "status.*_late": ["backup", "drill"],
+    "status.*_never": ["backup", "drill"],
     "call.gap_*": ["words", "answered", "suggestion"],
     "call.kind_*": gap.KINDS,
     "call.reason_*": flags.REASONS,

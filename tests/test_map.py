@@ -190,6 +190,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     ),
     "supervisor parts": ("kb.doors.ui.figures", "kb.doors.ui.insight", "kb.doors.ui.one_gap"),
     "admin parts": ("kb.doors.ui.manage",),
+    "operating parts": ("kb.doors.ui.overdue",),
     "ui pages": (
         "kb.doors.ui.search",
         "kb.doors.ui.calls",
@@ -203,6 +204,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.edit",
         "kb.doors.ui.learnt",
         "kb.doors.ui.people",
+        "kb.doors.ui.status",
         "kb.doors.ui.shell",
     ),
     "entries": ("kb.__main__", "indexer.__main__", "app"),
@@ -220,6 +222,7 @@ OUTSIDE = (
     "editor parts",
     "supervisor parts",
     "admin parts",
+    "operating parts",
     "ui pages",
     "entries",
 )  # the outside world: no room imports it

@@ -11,7 +11,7 @@ import click
 
 from kb.care import backup as room
 from kb.care.backup import Backup
-from kb.care.doctor import Finding, examine
+from kb.care.doctor import Finding, examine, runs
 from kb.config import Settings, settings
 from kb.db import Database
 from kb.errors import KBError
@@ -53,14 +53,15 @@ def write(target: Path | None = None, words: Path | None = None) -> None:
     """
 
     def command(configured: Settings, language: str) -> int:
-        at = datetime.now(UTC)
+        at = _now()
         file = (target or Path(f"firstcall-{at:%Y%m%dT%H%M%SZ}.backup")).absolute()
         passphrase = _read(words) if words else ""
-        database = Database(configured.database_url)
-        try:
-            made = room.write(database, configured, file, OPERATOR, at, passphrase)
-        finally:
-            database.close()
+        with runs.noted(configured.runs, OPERATOR, "backup", file.name, _now):
+            database = Database(configured.database_url)
+            try:
+                made = room.write(database, configured, file, OPERATOR, at, passphrase)
+            finally:
+                database.close()
         _tell(language, "written", file, made)
         return 0
 
@@ -71,10 +72,12 @@ def write(target: Path | None = None, words: Path | None = None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @_passphrase
 def check(file: Path, words: Path | None) -> None:
-    """Read every byte of a backup; exit code 2 where it is damaged. Writes nothing."""
+    """Read every byte of a backup; exit code 2 where it is damaged. Writes down that it was done, and nothing else."""
 
-    def command(_: Settings, language: str) -> int:
-        _tell(language, "sound", file, room.check(file, _asked(file, words, language)))
+    def command(configured: Settings, language: str) -> int:
+        with runs.noted(configured.runs, OPERATOR, "check", file.name, _now):
+            made = room.check(file, _asked(file, words, language))
+        _tell(language, "sound", file, made)
         return 0
 
     _run(command)
@@ -104,15 +107,20 @@ def drill(file: Path, words: Path | None) -> None:
     """Restore a backup to a place that is gone afterwards, compare all of it, and write down that it was done."""
 
     def command(configured: Settings, language: str) -> int:
-        database = Database(configured.database_url)
-        try:
-            made = room.drill(database, file.absolute(), OPERATOR, datetime.now(UTC), _asked(file, words, language))
-        finally:
-            database.close()
+        with runs.noted(configured.runs, OPERATOR, "drill", file.name, _now):
+            database = Database(configured.database_url)
+            try:
+                made = room.drill(database, file.absolute(), OPERATOR, _now(), _asked(file, words, language))
+            finally:
+                database.close()
         _tell(language, "drilled", file, made)
         return 0
 
     _run(command)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _tell(language: str, how: str, file: Path, made: Backup) -> None:
@@ -145,7 +153,7 @@ def doctor() -> None:
     """Look at everything and say what to do about what is wrong. Exit code 1 where something is; changes nothing."""
 
     def command(configured: Settings, language: str) -> int:
-        found = examine(configured, datetime.now(UTC))
+        found = examine(configured, _now())
         for one in found:
             click.echo("\n".join(told(one, language)))
         return 1 if any(one.state == "bad" for one in found) else 0

@@ -20,7 +20,7 @@ from kb.gaps import moves
 from kb.i18n import say
 from kb.people import audit
 from kb.people.scope import ANSWERING_STATES
-from kb.people.users import Action, User, may
+from kb.people.users import Action, User, may, require
 from kb.studio import drafts, media, revisions, writing
 from kb.studio.drafts import Draft
 from kb.studio.header import Value, template, with_keys
@@ -57,6 +57,23 @@ def article_of(desk: Desk, by: User, id: str) -> Article:
     if found is None or not may_read(by, found):
         raise NotFoundError("article_not_found")
     return found
+
+
+def broken(desk: Desk, by: User, id: str) -> tuple[str, str]:
+    """Path and text of a file that is no article, so that it can be mended: whose it is cannot be told either.
+
+    Raises NotAllowedError, and NotFoundError where there is no such file or it is no text.
+    """
+    require(by, Action.SEE_STATUS)
+    path, folder = _path_of(desk, id), desk.settings.articles
+    try:
+        articles.read(folder / path, folder)
+    except ArticleError:
+        try:
+            return path, (folder / path).read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            pass
+    raise NotFoundError("article_not_found")
 
 
 def _path_of(desk: Desk, id: str) -> str:

@@ -139,6 +139,12 @@ def last_at(connection: sa.Connection, act: str) -> datetime | None:
     return found
 
 
+def first_at(connection: sa.Connection) -> datetime | None:
+    """When the log begins, None for an empty one."""
+    found: datetime | None = connection.scalar(sa.select(sa.func.min(table.c.at)))
+    return found
+
+
 def last_about(connection: sa.Connection, act: str) -> str:
     """What the latest entry of this act was about, '' for none."""
     asked = sa.select(table.c.about).where(table.c.act == act).order_by(table.c.number.desc()).limit(1)

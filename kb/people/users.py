@@ -60,6 +60,8 @@ class Action(StrEnum):
     ERASE_PERSON = "erase_person"
     REDUCE_JOURNAL = "reduce_journal"  # old calls to counts
     BACK_UP = "back_up"  # all there is into a file, and out of it again
+    SEE_STATUS = "see_status"  # what serves, what is left out, what failed: of the program, of nobody
+    SEE_BACKUPS = "see_backups"  # whether the last backup and restore drill are too old
 
 
 class Reach(IntEnum):
@@ -127,6 +129,7 @@ _SUPERVISOR = _AGENT | {
     Action.SEE_WHO_SAW: Reach.ALL,
     Action.COACH: Reach.TEAM,
     Action.SHOW_DEMO: Reach.ALL,
+    Action.SEE_BACKUPS: Reach.ALL,
 }
 _ADMIN = (
     _EDITOR
@@ -144,6 +147,7 @@ _ADMIN = (
         Action.REDUCE_JOURNAL: Reach.ALL,
         Action.BACK_UP: Reach.ALL,
         Action.TAKE_COPY: Reach.ALL,
+        Action.SEE_STATUS: Reach.ALL,
     }
 )
 ALLOWED: Mapping[Role, Mapping[Action, Reach]] = {

@@ -124,9 +124,13 @@ def test_what_is_wrong_is_found_and_left_as_it_is(here: Settings, code: str) -> 
 
 
 def test_a_backup_or_a_drill_that_is_late_or_never_was_is_told(here: Settings) -> None:
-    late = found(here, timedelta(hours=37))
+    assert found(here, timedelta(hours=47))["backup"] == "ok"
+    late = found(here, timedelta(hours=49))
     assert (late["backup_late"], late["drill"]) == ("warn", "ok")
-    assert found(here, timedelta(days=32))["drill_late"] == "warn"
+    assert found(here, timedelta(days=39))["drill"] == "ok"
+    assert found(here, timedelta(days=41))["drill_late"] == "warn"
+    assert found(replace(here, backup_days=3, drill_days=50), timedelta(hours=71))["backup"] == "ok"
+    assert found(replace(here, drill_days=50), timedelta(days=49))["drill"] == "ok"
     other = replace(here, database_url=here.database_url + "-2")
     Database(other.database_url).close()
     never = found(other)
@@ -142,6 +146,7 @@ def test_a_disk_that_is_nearly_full_is_told(here: Settings, monkeypatch: pytest.
 
 def test_these_are_all_the_findings_there_are() -> None:
     others = {"disk_low", "backup_never", "backup_late", "drill_never", "drill_late", "store_forgets"}
+    others |= {"backup_failed", "check_failed", "drill_failed"}
     assert set(doctor.WRONG) == {*WRONG, *others}
 
 

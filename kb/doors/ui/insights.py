@@ -12,6 +12,7 @@ from kb.doors.ui.figures import address
 from kb.doors.ui.frame import me, t, told
 from kb.doors.ui.insight import asked, given, kept, people
 from kb.doors.ui.insight.looked import Looked
+from kb.doors.ui.overdue import overdue
 from kb.doors.wiring import desk
 from kb.gaps.analytics import coaching
 from kb.people.users import Action, may
@@ -38,6 +39,7 @@ def page() -> None:
         if whole:
             figures.caught_up(here, served, by, now)
         with here.database.read() as connection:
+            overdue(connection, here, by, now)
             teams = coaching.teams(connection, by, tag)
         looked = Looked(here, served, by, address.filters(served, teams, tag, now), now)
         parts = [one for one in DRAWN if whole or one == "coaching"]

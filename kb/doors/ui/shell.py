@@ -29,6 +29,7 @@ PAGES = (  # file, title, icon ('' = reached from another page), what one must b
     ("edit", t("edit.title"), "", Action.WRITE_ARTICLE),
     ("learnt", t("learnt.title"), ":material/lightbulb:", Action.TEACH),
     ("people", t("manage.title"), ":material/manage_accounts:", Action.MANAGE_USERS),
+    ("status", t("status.title"), ":material/monitor_heart:", Action.SEE_STATUS),
 )
 page = st.navigation(
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer import generation
+from kb.care.doctor import runs
 from kb.care.spool import Spool
 from kb.config import Settings
 from kb.content import articles
@@ -19,7 +20,6 @@ from kb.people import audit
 from kb.people.users import OPERATOR
 from kb.tables import MIGRATIONS
 
-BACKUP_AGE, DRILL_AGE = timedelta(hours=36), timedelta(days=31)
 LITTLE, TOO_LITTLE = 2 * 2**30, 2**28  # bytes free: soon full, nearly full
 
 State = Literal["ok", "warn", "bad"]
@@ -37,6 +37,9 @@ WRONG = (
     "backup_late",
     "drill_never",
     "drill_late",
+    "backup_failed",
+    "check_failed",
+    "drill_failed",
     "spool_waits",
     "spool_aside",
     "articles_broken",
@@ -66,11 +69,15 @@ def examine(here: Settings, at: datetime) -> list[Finding]:
     return [finding for look in looks for finding in look]
 
 
-def _disk(here: Settings) -> Iterator[Finding]:
+def places(here: Settings) -> list[Path]:
+    """A folder of ours on each disk that has any."""
     file = file_of(here.database_url)
-    places = {here.home, here.articles, *([file.parent] if file else [])}
-    seen = {_there(place).stat().st_dev: _there(place) for place in sorted(places)}
-    for place in seen.values():
+    folders = {here.home, here.articles, *([file.parent] if file else [])}
+    return list({_there(one).stat().st_dev: _there(one) for one in sorted(folders)}.values())
+
+
+def _disk(here: Settings) -> Iterator[Finding]:
+    for place in places(here):
         free = shutil.disk_usage(place).free
         state: State = "ok" if free >= LITTLE else "warn" if free >= TOO_LITTLE else "bad"
         yield Finding("disk" if state == "ok" else "disk_low", state, {"folder": place, "free": f"{free / 2**30:.1f}"})
@@ -87,12 +94,12 @@ def _database(here: Settings, at: datetime) -> Iterator[Finding]:
         yield Finding("store_none", "warn")
         return
     try:
-        yield from _file(file, here.database_url, at) if file else _server(here.database_url)
+        yield from _file(file, here, at) if file else _server(here.database_url)
     except StoreError as error:
         yield Finding("store_unusable", "bad", error=error)
 
 
-def _file(file: Path, url: str, at: datetime) -> Iterator[Finding]:
+def _file(file: Path, here: Settings, at: datetime) -> Iterator[Finding]:
     if wrong := problems(file):
         yield Finding("store_damaged", "bad", {"problem": wrong[0], "count": len(wrong)})
         return
@@ -100,11 +107,11 @@ def _file(file: Path, url: str, at: datetime) -> Iterator[Finding]:
         yield old
         return
     yield Finding("store", "ok", {"sqlite": sqlite_version})
-    database = Database(url)
+    database = Database(here.database_url)
     try:
         with database.read() as connection:
             yield from _audit(connection)
-            yield from _backups(connection, at)
+            yield from _backups(connection, here, at)
     finally:
         database.close()
 
@@ -143,14 +150,18 @@ def _audit(connection: Connection) -> Iterator[Finding]:
     yield Finding(code, state, {"count": found.count, "number": found.number})  # type: ignore[arg-type]
 
 
-def _backups(connection: Connection, at: datetime) -> Iterator[Finding]:
-    for act, most in (("backup", BACKUP_AGE), ("drill", DRILL_AGE)):
-        last = audit.last_at(connection, act)
+def _backups(connection: Connection, here: Settings, at: datetime) -> Iterator[Finding]:
+    for act, days in (("backup", here.backup_days), ("drill", here.drill_days)):
+        last = runs.last_good(connection, here.runs, act)
         if last is None:
             yield Finding(f"{act}_never", "warn")
         else:
-            late = at - last > most
+            late = at - last > timedelta(days)
             yield Finding(f"{act}_late" if late else act, "warn" if late else "ok", {"last": f"{last:%Y-%m-%d %H:%M}"})
+    for kind in runs.KINDS:
+        run = runs.read(here.runs, kind).last
+        if run is not None and run.code:
+            yield Finding(f"{kind}_failed", "warn", {"last": f"{run.begun:%Y-%m-%d %H:%M}", "code": run.code})
 
 
 def _spool(here: Settings) -> Iterator[Finding]:
