@@ -49,7 +49,7 @@ from benchmarks.typing import Prepared, made
 from indexer import generation
 from indexer.build import build
 from indexer.encoder import SentenceEncoder
-from indexer.engine import Engine
+from indexer.engine import FileEngine
 from indexer.vectors import VectorCache
 from kb.config import settings
 from kb.content.articles import read_all
@@ -131,7 +131,7 @@ def measure(zh: LabelledSet, en: LabelledSet) -> dict[str, Any]:
     return bench.result("cross", f"{zh.name}+{en.name}", systems, chosen.fitted_on, **more)
 
 
-class _AsOne(Engine):
+class _AsOne(FileEngine):
     """An index whose languages are searched as one."""
 
     def mixed(self, *_: Any, **__: Any) -> bool:

@@ -38,7 +38,9 @@ class Settings:
     oidc_issuer, oidc_client, oidc_secret: the company's provider of identities (OpenID Connect); '' = none
     oidc_claim, oidc_roles: the claim that names groups, and `group=role,group=role`
     retention:   days after which a call becomes counts; 0 = never
-    keep:        how many generations stay on disk (≥ 2: the one before must be there to fall back on)
+    index_in:    where the index is: `auto`, in the database where that is a server's, else in files; or `files` of each
+                 machine in any case
+    keep:        how many generations stay (≥ 2: the one before must be there to fall back on)
     api_key:     the key that `python -m kb mcp` acts for; '' = it is given otherwise
     webhooks:    addresses told what becomes of a gap, with commas between them; '' = none, and nothing leaves
     webhook_secret: signs what is sent there
@@ -73,6 +75,7 @@ class Settings:
     oidc_roles: str = ""
     retention: int = 400
     keep: int = 3
+    index_in: str = "auto"
     api_key: str = field(default="", repr=False)
     webhooks: str = ""
     webhook_secret: str = field(default="", repr=False)
@@ -140,6 +143,7 @@ NUMBERS = (*PORTS, *DAYS, "keep", "reranker_weight", "learn_agents", "retention"
 CHOICES = {
     "precision": {"auto", "fp32", "bf16"},
     "samesite": {"lax", "none"},
+    "index_in": {"auto", "files"},
     "language": {"auto", "zh", "en"},
 }
 

@@ -87,7 +87,7 @@ def base_of(home: Path, encoder: Encoder | None = None) -> SmallBase:
 def desk_of(base: SmallBase, database: Path | str) -> Desk:
     """A desk that serves the base, its encoder ready; `database` is a file, what stands in its place, or an address."""
     url = database if isinstance(database, str) else f"sqlite:///{database}"
-    settings = Settings(articles=base.folder, home=base.home, database_url=url)
+    settings = Settings(articles=base.folder, home=base.home, database_url=url, index_in="files")
     desk = Desk(settings, encoder=base.encoder, encoder_state="ready")
     desk.open()
     return desk

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer import build, generation
+from indexer.build.rows import build as build_rows
+from indexer.generation.rows.store import Rows
 from indexer.vectors import VectorCache
 from kb.content.articles import Article, parse
 from kb.finding.search import Encoder
@@ -66,6 +68,7 @@ class SmallBase:
 
     home: Path
     encoder: Encoder = field(default_factory=HashEncoder)
+    rows: Rows | None = None  # where generations are rows; None = files under `home`
 
     @property
     def folder(self) -> Path:
@@ -87,9 +90,17 @@ class SmallBase:
         self.folder.mkdir(parents=True, exist_ok=True)
         cache = VectorCache(self.home / "vectors.sqlite")
         try:
+            if self.rows:
+                return build_rows(self.folder, self.rows, self.encoder, cache, at=at, **options)
             return build.build(self.folder, self.index, self.encoder, cache, at=at, **options)
         finally:
             cache.close()
 
     def open(self) -> generation.Opened:
-        return generation.open_current(self.index)
+        return self.rows.open_current() if self.rows else generation.open_current(self.index)
+
+    @property
+    def current(self) -> str:
+        """The name of the current generation, '' for none."""
+        found = self.rows.current() if self.rows else generation.current(self.index)
+        return found[0] if found else ""

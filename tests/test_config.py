@@ -81,6 +81,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_RETENTION": "90",
         "KB_KEEP": "5",
         "KB_API_KEY": "fc_a_b",
+        "KB_INDEX_IN": "files",
         "KB_WEBHOOKS": "https://chat.example.com/hook, http://127.0.0.1:9/b?c=d",
         "KB_WEBHOOK_SECRET": "sixteen letters!",
         "KB_METRICS_PORT": "0",
@@ -116,6 +117,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         retention=90,
         keep=5,
         api_key="fc_a_b",
+        index_in="files",
         webhooks="https://chat.example.com/hook,http://127.0.0.1:9/b?c=d",
         webhook_secret="sixteen letters!",
         metrics_port=0,
@@ -161,7 +163,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert error.facts == {
         "name": "KB_ARTICLE",
         "known": "KB_API_KEY, KB_ARTICLES, KB_BACKUP_DAYS, KB_DATABASE_URL, KB_DRILL_DAYS, KB_FRAME_ANCESTORS, "
-        "KB_HOME, KB_HOST, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, "
+        "KB_HOME, KB_HOST, KB_INDEX_IN, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, "
         "KB_OFFLINE, KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, "
         "KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, "
         "KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, "

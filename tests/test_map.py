@@ -289,6 +289,8 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
         "kb.calls",
         "kb.gaps",
         "kb.offline",
+        "indexer.engine",
+        "indexer.generation",
         "kb.care",
     ),
     "sqlite3": ("kb.db", "indexer.vectors"),

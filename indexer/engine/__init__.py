@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encoder.tokens import cosines
+from indexer.engine.contract import Engine
 from indexer.engine.fields import VectorField, vector_index
 from indexer.engine.learnt import Learnt, Lesson, Taught, read_learnt, write_learnt
 from indexer.engine.segments import FIELDS, Entry, Segment, write_segment
@@ -37,6 +38,7 @@ from kb.people.scope import Scope, may_see
 __all__ = [
     "Engine",
     "Entry",
+    "FileEngine",
     "Learnt",
     "Lesson",
     "Segment",
@@ -66,7 +68,7 @@ class _View:
     mixed: frozenset[str]  # languages with articles, beside others that stand in another one alone
 
 
-class Engine:
+class FileEngine:
     """One generation, open. Everything it holds is read-only; any number of threads may ask."""
 
     def __init__(
@@ -97,6 +99,11 @@ class Engine:
         self._view_lock = threading.Lock()
         self._learnt = Learnt(taught, self.ids, self.titles()) if taught and taught.lessons else None
         self._unlearnt = ""  # the key of a lesson that does not count here
+
+    @property
+    def langs(self) -> frozenset[str]:
+        """Of all its articles."""
+        return frozenset(self.article(id).lang for id in self.ids)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -132,14 +139,14 @@ class Engine:
         """Whether its regression was dropped with a lesson that it knew."""
         return bool(self._learnt and self._learnt.weights.share and not self._learnt.logistic)
 
-    def unlearnt(self, key: str = "") -> Engine:
+    def unlearnt(self, key: str = "") -> FileEngine:
         """This index as if one lesson, or without a key all of them, had never been learnt."""
         other = copy.copy(self)
         other._learnt, other._unlearnt = (self._learnt, key) if key else (None, "")
         other._views = self._views if key else {}
         return other
 
-    def having(self, taught: Taught) -> Engine:
+    def having(self, taught: Taught) -> FileEngine:
         """This index as if it had learnt these lessons instead of its own."""
         other = self.unlearnt()
         other._learnt = Learnt(taught, self.ids, self.titles()) if taught.lessons else None

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import faiss
 import numpy as np
@@ -76,8 +77,8 @@ def write_learnt(folder: Path, taught: Taught) -> None:
     if taught.passages is not None:
         np.save(folder / "passages.npy", taught.passages.astype("<f4"), allow_pickle=False)
     if taught.logistic:
-        one = taught.logistic
-        np.savez(folder / "logistic.npz", ids=np.array(one.ids), middle=one.middle, weights=one.weights)
+        with (folder / "logistic.npz").open("wb") as file:
+            write_logistic(file, taught.logistic)
     (folder / "weights.json").write_text(json.dumps(asdict(taught.weights)), "utf-8")
 
 
@@ -91,12 +92,17 @@ def read_learnt(folder: Path) -> Taught:
     passages = folder / "passages.npy"  # generations of before the verdict heard of lessons have none
     weights = Weights(**json.loads((folder / "weights.json").read_text("utf-8")))
     own = _rows(passages, len(lessons)) if passages.exists() else None
-    return Taught(lessons, rows, weights, own, _logistic(folder / "logistic.npz"))
+    fitted = folder / "logistic.npz"
+    return Taught(lessons, rows, weights, own, read_logistic(fitted) if fitted.exists() else None)
 
 
-def _logistic(file: Path) -> Logistic | None:
-    if not file.exists():
-        return None
+def write_logistic(file: IO[bytes], one: Logistic) -> None:
+    """A regression as a file keeps it."""
+    np.savez(file, ids=np.array(one.ids), middle=one.middle, weights=one.weights)
+
+
+def read_logistic(file: Path | IO[bytes]) -> Logistic:
+    """The regression that `write_logistic` wrote."""
     with np.load(file, allow_pickle=False) as found:
         return Logistic(tuple(found["ids"].tolist()), found["middle"], found["weights"])
 

@@ -45,7 +45,7 @@ class Segment:
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
         with (folder / "articles.jsonl").open(encoding="utf-8") as lines:
-            self.entries = [_entry(json.loads(line)) for line in lines]
+            self.entries = [entry_of(json.loads(line)) for line in lines]
         table = np.load(folder / "chunks.npy", allow_pickle=False)
         if table.dtype != CHUNK_ROW:
             raise GenerationError("generation_damaged", generation=folder.parent.name, file="chunks.npy")
@@ -132,7 +132,7 @@ def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector, token
     ]
     table = np.array(rows, CHUNK_ROW)
     with (folder / "articles.jsonl").open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(_record(entry), ensure_ascii=False) + "\n" for entry in entries)
+        file.writelines(json.dumps(record_of(entry), ensure_ascii=False) + "\n" for entry in entries)
     np.save(folder / "chunks.npy", table, allow_pickle=False)
     said = vocabulary("\n".join((one.article.title, *one.article.questions, one.article.body)) for one in entries)
     tree = {**asdict(said), "stems": sorted(said.stems)}
@@ -158,7 +158,8 @@ def _vocabulary(file: Path) -> Vocabulary:
     return Vocabulary(**{**tree, "stems": frozenset(tree["stems"])})
 
 
-def _record(entry: Entry) -> dict[str, Any]:
+def record_of(entry: Entry) -> dict[str, Any]:
+    """An entry as JSON has it."""
     facts = {f.name: getattr(entry.article, f.name) for f in fields(Article)}
     for name in ("review_by", "valid_from", "valid_until"):
         facts[name] = facts[name].isoformat() if facts[name] else None
@@ -170,7 +171,8 @@ def _record(entry: Entry) -> dict[str, Any]:
     return {"number": entry.number, "sha256": entry.sha256, "article": facts}
 
 
-def _entry(record: dict[str, Any]) -> Entry:
+def entry_of(record: dict[str, Any]) -> Entry:
+    """The entry that `record_of` wrote."""
     facts = record["article"]
     for name in ("review_by", "valid_from", "valid_until"):
         facts[name] = date.fromisoformat(facts[name]) if facts[name] else None

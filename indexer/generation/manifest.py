@@ -71,7 +71,11 @@ class Manifest:
 
 def new_name(index: Path, at: datetime) -> str:
     """A name no generation has had or will have; after all others in order, whatever the clock does."""
-    newest = max(generations(index), default="")
+    return name_after(max(generations(index), default=""), at)
+
+
+def name_after(newest: str, at: datetime) -> str:
+    """A name for what is made at a time, after the newest one ('' = none) in order, whatever the clock does."""
     second = max(f"{at.astimezone(UTC):%Y%m%dT%H%M%S}", newest[:15])
     number = int(newest[16:20], 16) + 1 if newest.startswith(second) else 0
     return f"{second}-{number:04x}-{secrets.token_hex(4)}"
@@ -105,14 +109,18 @@ def read_manifest(index: Path, name: str, sha256: str = "") -> Manifest:
         raw = path.read_bytes()
         if sha256 and hashlib.sha256(raw).hexdigest() != sha256:
             raise ValueError("hash")
-        tree = json.loads(raw)
-        tree["articles"] = {id: Listed(**one) for id, one in tree["articles"].items()}
-        tree["refused"] = tuple(Refused(**one) for one in tree["refused"])
-        tree.setdefault("verdict_version", 0)
-        curves = tree["calibration"].items() if tree["verdict_version"] == verdict.VERSION else ()  # stale: none
-        tree["calibration"] = {language: Curve.from_tree(one) for language, one in curves}
-        tree["files"] = {name: (sha, size) for name, (sha, size) in tree["files"].items()}
-        tree["segments"] = tuple(tree["segments"])
-        return Manifest(**tree)
+        return manifest_of(json.loads(raw))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise GenerationError("generation_damaged", generation=name, file="manifest.json") from error
+
+
+def manifest_of(tree: dict[str, Any]) -> Manifest:
+    """The manifest that JSON has. Raises ValueError, TypeError, KeyError or AttributeError for what is none."""
+    tree["articles"] = {id: Listed(**one) for id, one in tree["articles"].items()}
+    tree["refused"] = tuple(Refused(**one) for one in tree["refused"])
+    tree.setdefault("verdict_version", 0)
+    curves = tree["calibration"].items() if tree["verdict_version"] == verdict.VERSION else ()  # stale: none
+    tree["calibration"] = {language: Curve.from_tree(one) for language, one in curves}
+    tree["files"] = {name: (sha, size) for name, (sha, size) in tree["files"].items()}
+    tree["segments"] = tuple(tree["segments"])
+    return Manifest(**tree)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from indexer.engine import Engine, Segment, Words, read_learnt
+from indexer.engine import Engine, FileEngine, Segment, Words, read_learnt
 from indexer.generation.disk import forget, sha256_of
 from indexer.generation.manifest import FORMAT, Manifest, current, generations, read_manifest
 from kb.errors import GenerationError
@@ -116,15 +116,15 @@ def segment(folder: Path, name: str) -> Segment:
     return _held.get(name) or _held.setdefault(name, Segment(folder / "segments" / name))
 
 
-def engine_of(folder: Path, manifest: Manifest) -> Engine:
+def engine_of(folder: Path, manifest: Manifest) -> FileEngine:
     """The engine of the generation in a folder, which need not be in its place yet."""
     segments = [segment(folder, name) for name in manifest.segments]
     live = {id: listed.number for id, listed in manifest.articles.items()}
     learnt = read_learnt(folder / "learnt")
-    return Engine(manifest.generation, segments, Words(folder / "lexical"), live, manifest.calibration, learnt)
+    return FileEngine(manifest.generation, segments, Words(folder / "lexical"), live, manifest.calibration, learnt)
 
 
-def check(engine: Engine, manifest: Manifest) -> None:
+def check(engine: FileEngine, manifest: Manifest) -> None:
     """Counts agree, and the first article is found by the words and by the vector of its own title."""
     if list(engine.ids) != sorted(manifest.articles):
         raise GenerationError("generation_damaged", generation=manifest.generation, file="articles")

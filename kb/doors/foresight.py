@@ -256,14 +256,13 @@ def _reading(served: Served, id: str, names: int) -> Reading:
 
 @contextmanager
 def _with_draft(desk: Desk, served: Served, encoder: Encoder, article: Article) -> Iterator[Engine]:
-    from indexer.build import preview
     from indexer.vectors import VectorCache
 
     state = article.state if article.state in ANSWERING_STATES else "validated"
     draft = replace(article, state=state, valid_from=None, valid_until=None)
     with (
         closing(VectorCache(desk.settings.home / "vectors.sqlite")) as cache,
-        preview(desk.settings.index, served.opened.manifest, draft, encoder, cache) as engine,
+        desk.place.preview(served.opened.manifest, draft, encoder, cache) as engine,
     ):
         yield engine
 

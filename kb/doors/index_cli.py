@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from indexer import generation
 from indexer import vectors as vector_cache
+from indexer.build.places import place_of
 from kb.config import Settings, settings
 from kb.db import exists
 from kb.doors import wiring
-from kb.errors import KBError, SettingError
+from kb.errors import GenerationError, KBError, SettingError
 from kb.finding.search import Encoder
 from kb.i18n import explain, say, terminal_language
 
@@ -42,7 +42,7 @@ def bar(title: str) -> Iterator[vector_cache.Progress]:
 
 def _build(configured: Settings, language: str, full: bool) -> int:
     encoder = wiring.load_encoder(configured)
-    first = generation.current(configured.index) is None
+    first = place_of(configured).current() is None
     with bar(say(language, "cli.building")) as progress:
         report = wiring.build(configured, encoder, full=full, progress=progress)
     if report.anew:
@@ -57,6 +57,14 @@ def _build(configured: Settings, language: str, full: bool) -> int:
     if first:
         _learn(configured, language, encoder)
     return 1 if report.refused else 0
+
+
+def _published(configured: Settings) -> bool:
+    """Whether anything was ever published, be it sound or not."""
+    try:
+        return place_of(configured).current() is not None
+    except GenerationError:
+        return True
 
 
 def _learn(configured: Settings, language: str, encoder: Encoder) -> None:
@@ -95,7 +103,7 @@ def build(full: bool, if_missing: bool) -> None:
     """Publish a generation of the articles as they are now. Exit code 1 when a file was left out."""
 
     def command(configured: Settings, language: str) -> int:
-        if if_missing and (configured.index / "CURRENT").exists():
+        if if_missing and _published(configured):
             return 0
         return _build(configured, language, full)
 
@@ -107,7 +115,7 @@ def verify() -> None:
     """Check every byte of the current generation; say what serves instead where it is damaged."""
 
     def command(configured: Settings, language: str) -> int:
-        opened = generation.open_current(configured.index)
+        opened = place_of(configured).open_current()
         manifest = opened.manifest
         for damage in opened.damaged:
             problem = explain(language, damage)
@@ -125,8 +133,7 @@ def rollback() -> None:
     """Make the newest sound generation before the current one live again."""
 
     def command(configured: Settings, language: str) -> int:
-        with generation.publisher(configured.index):
-            name = generation.roll_back(configured.index)
+        name = place_of(configured).roll_back()
         click.echo(say(language, "cli.rolled_back", generation=name))
         return 0
 
@@ -138,8 +145,7 @@ def gc() -> None:
     """Delete old generations, all but the newest KB_KEEP; never the live one or the one before."""
 
     def command(configured: Settings, language: str) -> int:
-        with generation.publisher(configured.index):
-            gone = generation.collect(configured.index, configured.keep)
+        gone = place_of(configured).collect(configured.keep)
         click.echo(say(language, "cli.collected", count=len(gone)))
         return 0
 
@@ -159,7 +165,7 @@ def tune(back: bool) -> None:
             gone = tuning.roll_back(folder)
             click.echo(say(language, "cli.untuned" if gone else "cli.not_tuned"))
             return 0
-        engine = generation.open_current(configured.index).engine
+        engine = place_of(configured).open_current().engine
         if len(engine.lessons) < tuning.LEAST:  # told before the model is loaded, which takes seconds
             raise SettingError("tune_too_few", count=len(engine.lessons), least=tuning.LEAST)
         report = tuning.tune(engine, wiring.plain_encoder(configured), folder, datetime.now(UTC))

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from indexer import learnt
+from indexer.build.places import place_of
 from indexer.engine import Engine, Lesson
 from indexer.vectors import VectorCache
 from kb.calls import lessons
@@ -84,10 +85,10 @@ class Teacher:
         here = {one.key for one in held if one.article in engine.ids}
         if here == {one.key for one in engine.lessons}:
             return False
-        return learnt.teach(settings.index, encoder, held, at, keep=settings.keep)
+        return place_of(settings).teach(encoder, held, at, keep=settings.keep)
 
     def measure(self, settings: Settings, engine: Engine, encoder: Encoder, at: datetime) -> bool:
         """Measure anew how much lessons count, where so many came that it may be something else; whether it is."""
         if not learnt.stale(engine):
             return False
-        return learnt.teach(settings.index, encoder, engine.lessons, at, measure=True, keep=settings.keep)
+        return place_of(settings).teach(encoder, engine.lessons, at, measure=True, keep=settings.keep)

@@ -19,19 +19,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from indexer.generation import disk, opening
+from indexer.generation.rows import store
 from kb import failpoints
+from kb.errors import PublishError
 from kb.failpoints import POINTS, reached
 from tests.faults.children import child, end, hears, told
 from tests.small_base import SmallBase
 
 STEPS = tuple(point for point in POINTS if point.partition(".")[0] in ("build", "publish", "point", "clean"))
+ROWS = tuple(point for point in POINTS if point.startswith("rows."))
 ROUNDS = 1_000  # numbers that one publisher may use; the next begins above them
 FINISHED = 3  # publishes, in one of which a publisher is killed from outside: time tells nothing on a busy machine
 MOST = 12  # publishes within which every step comes by
 
 
 class Subject(Protocol):
-    """Something that publishes rounds, each with a number, and reads them back."""
+    """Something that publishes rounds, each with a number, and reads them back. `steps`: where it can be killed."""
+
+    steps: tuple[str, ...]
 
     def publish(self, number: int) -> None:
         """Publish a round. Numbers grow."""
@@ -49,6 +54,7 @@ class Product:
     """Our own publisher: three articles that all say their round, full and incremental builds in turn."""
 
     base: SmallBase
+    steps: tuple[str, ...] = STEPS
 
     def publish(self, number: int) -> None:
         """Write the round and build it."""
@@ -69,10 +75,39 @@ class Product:
 
 
 @dataclass
+class Server(Product):
+    """The same on a database server, whose address is in the file `url`: nobody connects before there is a child."""
+
+    steps: tuple[str, ...] = ROWS
+
+    def publish(self, number: int) -> None:
+        """As soon as the server has noticed that the publisher before was killed."""
+        while True:
+            try:
+                return super().publish(number)
+            except PublishError as error:
+                if error.code != "publisher_busy":
+                    raise
+                time.sleep(0.01)
+
+    def read(self, *, afresh: bool) -> int:
+        """Open what serves, by nothing but the product's own check."""
+        if afresh and self.base.rows:
+            self.base.rows.reread()
+        return super().read(afresh=False)
+
+
+def _server(home: Path) -> Server:
+    store.GRACE_SECONDS = 0  # so that cleaning comes by
+    return Server(SmallBase(home, rows=store.Rows((home / "url").read_text())))
+
+
+@dataclass
 class TwoRenames:
     """As one would write it first: vectors and texts, each written aside and renamed over the one before."""
 
     folder: Path
+    steps: tuple[str, ...] = STEPS
 
     def publish(self, number: int) -> None:
         """Replace both files."""
@@ -90,7 +125,11 @@ class TwoRenames:
         return int(rounds.pop())
 
 
-SUBJECTS: dict[str, Callable[[Path], Subject]] = {"product": lambda home: Product(SmallBase(home)), "naive": TwoRenames}
+SUBJECTS: dict[str, Callable[[Path], Subject]] = {
+    "product": lambda home: Product(SmallBase(home)),
+    "server": _server,
+    "naive": TwoRenames,
+}
 
 
 @dataclass
@@ -150,7 +189,7 @@ def trial(subject: Subject, kills: int, seed: int) -> Found:
     within = time.monotonic() - begun
     with child(_read_on(subject)) as (_, hear, tell):
         for number in range(1, kills + 1):
-            point = STEPS[number // 2 % len(STEPS)] if number % 2 else ""
+            point = subject.steps[number // 2 % len(subject.steps)] if number % 2 else ""
             said = _killed(subject, number * ROUNDS, point, within, chance)
             done = [int(line.split()[1]) for line in said if line.startswith("done ")]
             latest = max([latest, *done])

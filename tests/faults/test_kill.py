@@ -52,7 +52,7 @@ def named() -> list[str]:
 
 def test_every_failpoint_is_one_place_and_every_one_is_tried() -> None:
     assert sorted(named()) == sorted(POINTS)
-    tried = {*publishing.STEPS, *storing.WRITES, *storing.STEPS, *storing.IMPORTS, *storing.BACKUPS}
+    tried = {*publishing.STEPS, *publishing.ROWS, *storing.WRITES, *storing.STEPS, *storing.IMPORTS, *storing.BACKUPS}
     assert tried == set(POINTS)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from indexer import generation
+from indexer.build.places import place_of
 from kb.care.doctor import runs
 from kb.care.spool import Spool
 from kb.config import Settings
@@ -184,7 +184,7 @@ def _articles(here: Settings) -> Iterator[Finding]:
 
 def _index(here: Settings) -> Iterator[Finding]:
     try:
-        opened = generation.open_current(here.index)
+        opened = place_of(here).open_current()
     except GenerationError as error:
         yield Finding("index_unusable", "bad", error=error)
         return

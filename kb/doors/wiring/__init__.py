@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from indexer import generation
+from indexer.build.places import Place, place_of
 from indexer.engine import Engine
 from kb import text
 from kb.config import Settings, settings
@@ -31,7 +31,7 @@ from kb.doors.teacher import Teacher
 from kb.doors.wiring.failures import Failures
 from kb.doors.wiring.parts import Served, build, learn, load_encoder, load_reranker, plain_encoder, scope_of
 from kb.doors.wiring.upkeep import Upkeep, share_memory
-from kb.errors import GenerationError, KBError, QuestionError, SettingError
+from kb.errors import AwayError, GenerationError, KBError, QuestionError, SettingError
 from kb.finding.learning import Learnt
 from kb.finding.search import Encoder, Hits, Reranker, Tokens, Vector, search
 from kb.people import oidc, users
@@ -84,6 +84,11 @@ class Desk:
         """What happened. Raises StoreError where it cannot be opened; the next asking tries again."""
         return Database(self.settings.database_url)
 
+    @property
+    def place(self) -> Place:
+        """Where generations are kept."""
+        return place_of(self.settings)
+
     @functools.cached_property
     def teacher(self) -> Teacher:
         """What calls taught."""
@@ -115,10 +120,10 @@ class Desk:
         """Open the current generation, or keep what serves. Raises GenerationError where nothing can serve."""
         with self._opening:
             before = self._served
-            pointer = generation.current(self.settings.index)
+            pointer = self.place.current()
             if before and pointer == self._pointer:
                 return before
-            opened = generation.open_current(self.settings.index)
+            opened = self.place.open_current()
             self._pointer, self.unverified = pointer, None
             if opened.damaged:
                 self.trouble = opened.damaged[0]
@@ -129,7 +134,7 @@ class Desk:
                 products.load(self.settings.articles),
                 site.load(self.settings.articles),
                 glossary.load(self.settings.articles),
-                frozenset(engine.article(id).lang for id in engine.ids),
+                engine.langs,
                 self._tuned("synonyms", synonyms.load, synonyms.NONE),
                 self._tuned("pins", pins.load, ()),
             )
@@ -252,7 +257,7 @@ class Desk:
         share_memory()
         try:
             self.open()
-        except GenerationError as error:
+        except (GenerationError, AwayError) as error:
             self.trouble = error
         self._upkeep = Upkeep(self)
         self._upkeep.start()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from indexer import generation
+from indexer.build import Report
+from indexer.build.places import place_of
 from indexer.generation import Opened
+from indexer.vectors import Progress, VectorCache
 from kb.config import Settings
 from kb.content.glossary import Glossary
 from kb.content.products import Catalogue
@@ -22,10 +23,6 @@ from kb.people.users import User
 from kb.seen import metrics
 from kb.tuning.pins import Pin
 from kb.tuning.synonyms import Synonyms
-
-if TYPE_CHECKING:
-    from indexer.build import Report
-    from indexer.vectors import Progress
 
 WARM_UP = ("refund to an expired card", "退款多久到账")
 
@@ -71,15 +68,11 @@ def load_reranker(settings: Settings) -> Reranker | None:
 
 def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress: Progress | None = None) -> Report:
     """Publish a generation of the articles as they are now. Raises PublishError while another publishes."""
-    from indexer.build import build as build_generation
-    from indexer.vectors import VectorCache
-
     began, outcome = time.perf_counter(), "failed"
     cache = VectorCache(settings.home / "vectors.sqlite")
     try:
-        report = build_generation(
+        report = place_of(settings).build(
             settings.articles,
-            settings.index,
             encoder,
             cache,
             at=datetime.now(UTC),
@@ -105,10 +98,10 @@ def learn(settings: Settings, encoder: Encoder, at: datetime) -> int:
     database = Database(settings.database_url)
     try:
         teacher = Teacher(settings.home / "vectors.sqlite")
-        engine = generation.open_current(settings.index).engine
+        engine = place_of(settings).open_current().engine
         teacher.look(database, engine, encoder, settings.learn_agents, at)
         if teacher.publish(settings, engine, encoder, at):
-            engine = generation.open_current(settings.index).engine
+            engine = place_of(settings).open_current().engine
         teacher.measure(settings, engine, encoder, at)
         return len(engine.lessons)
     finally:

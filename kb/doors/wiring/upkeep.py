@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from indexer import generation
 from kb.care import retention
 from kb.care.chores import GapKeeper, deliver
 from kb.doors.wiring.offline import Copies
@@ -69,7 +68,7 @@ class Upkeep:
     def start(self) -> None:
         """Begin all of it."""
         desk, rest = self._desk, self._stop.wait
-        self._again("follow the generation", lambda: rest(FOLLOW_SECONDS), self._follow)
+        self._again("follow the generation", self._await_publish, self._follow)
         self._again("check the index", lambda: rest(CHECK_SECONDS), self._check)
         self._again("read the floor", desk.floor.wait, self._keep_floor)
         self._again("learn from calls", self._await_written, self._learn)
@@ -123,6 +122,10 @@ class Upkeep:
 
     # what serves
 
+    def _await_publish(self) -> None:
+        """Until another generation may serve, `FOLLOW_SECONDS` at most."""
+        self._desk.place.wait(FOLLOW_SECONDS)
+
     def _follow(self, at: datetime) -> None:
         desk = self._desk
         try:
@@ -139,7 +142,7 @@ class Upkeep:
     def _check(self, at: datetime) -> None:
         """Read every byte anew: what was sound when it was opened may have rotted since."""
         try:
-            generation.reread(self._desk.settings.index)
+            self._desk.place.reread()
         except GenerationError as error:
             self._desk.unverified = error
             self._repair(error, at)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from indexer import generation, learnt
 from indexer.calibrate import calibrate
-from indexer.engine import Engine, Entry, Words, read_learnt, write_lexical, write_segment
+from indexer.engine import Engine, Entry, FileEngine, Words, read_learnt, write_lexical, write_segment
 from indexer.engine.learnt import FOLDER
 from indexer.generation import Listed, Manifest, Refused
 from indexer.vectors import Progress, VectorCache
@@ -45,7 +45,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """The articles folder as it is now, beside the generation before."""
 
     kept: dict[str, Listed]
@@ -73,9 +73,9 @@ def build(
         served = _before(index)
         found = None if full else served
         before = found if found and found.fits(encoder.name, encoder.token_name) else None
-        seen = _look(folder, before)
+        seen = look(folder, before)
         removed = tuple(sorted(set(before.articles) - set(seen.kept) - set(seen.changed))) if before else ()
-        same_errors = before and [_refused(e) for e in seen.errors] == list(before.refused)
+        same_errors = before and [refused(e) for e in seen.errors] == list(before.refused)
         if before and not seen.changed and not removed and same_errors:
             return Report(before.generation, False, (), (), tuple(seen.errors), len(seen.kept))
         name = generation.new_name(index, at)
@@ -119,7 +119,7 @@ def _with(
     now = manifest.articles.get(article.id)
     segments = [generation.segment(old, name) for name in manifest.segments]
     name = f"preview-{work.name}"  # a segment's name is its own for ever
-    write_segment(work / "segments" / name, [entry], *_vectors([entry], encoder, cache, None))
+    write_segment(work / "segments" / name, [entry], *vectors_of([entry], encoder, cache, None))
     try:
         generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
     except FileNotFoundError as error:  # collected while somebody was still served from it
@@ -128,7 +128,7 @@ def _with(
     live = {id: one.number for id, one in manifest.articles.items()} | {article.id: entry.number}
     segments.append(generation.segment(work, name))
     taught = learnt.of_generation(index, manifest)
-    return Engine(name, segments, Words(work / "lexical"), live, manifest.calibration, taught)
+    return FileEngine(name, segments, Words(work / "lexical"), live, manifest.calibration, taught)
 
 
 def _forget_previews(index: Path) -> None:
@@ -149,10 +149,10 @@ def _before(index: Path) -> Manifest | None:
         return None  # damaged: all is built anew
 
 
-def _look(folder: Path, before: Manifest | None) -> _Seen:
+def look(folder: Path, before: Manifest | None) -> Seen:
     """Read every file, parse those whose bytes are new. Of two files with one id the first path counts."""
     known = {listed.path: (id, listed) for id, listed in before.articles.items()} if before else {}
-    seen = _Seen({}, {}, [])
+    seen = Seen({}, {}, [])
     paths: dict[str, str] = {}
     for path in articles.files(folder):
         name = path.relative_to(folder).as_posix()
@@ -176,11 +176,12 @@ def _look(folder: Path, before: Manifest | None) -> _Seen:
     return seen
 
 
-def _refused(error: ArticleError) -> Refused:
+def refused(error: ArticleError) -> Refused:
+    """An error as a manifest keeps it."""
     return Refused(error.code, {name: str(value) for name, value in error.facts.items()})
 
 
-def _described(name: str, before: Manifest | None, seen: _Seen, encoder: Encoder, at: datetime) -> Manifest:
+def _described(name: str, before: Manifest | None, seen: Seen, encoder: Encoder, at: datetime) -> Manifest:
     """The manifest of a generation of these articles, before anything of it is written."""
     entries = _entries(before, seen)
     listed = seen.kept | {e.article.id: Listed(e.number, e.sha256, e.article.path) for e in entries}
@@ -194,12 +195,12 @@ def _described(name: str, before: Manifest | None, seen: _Seen, encoder: Encoder
         segments=(f"base-{name}",),
         articles=listed,
         next_number=(before.next_number if before else 0) + len(entries),
-        refused=tuple(_refused(error) for error in seen.errors),
+        refused=tuple(refused(error) for error in seen.errors),
         calibration=before.calibration if before else {},
     )
 
 
-def _entries(before: Manifest | None, seen: _Seen) -> list[Entry]:
+def _entries(before: Manifest | None, seen: Seen) -> list[Entry]:
     """The articles that are new, numbered on."""
     number = before.next_number if before else 0
     return [Entry(number + i, sha, one) for i, (sha, one) in enumerate(seen.changed.values())]
@@ -209,7 +210,7 @@ def _write(
     work: Path,
     index: Path,
     before: Manifest | None,
-    seen: _Seen,
+    seen: Seen,
     made: Manifest,
     encoder: Encoder,
     cache: VectorCache,
@@ -218,12 +219,12 @@ def _write(
 ) -> Manifest:
     """Write segments and lexical index into the workspace; the manifest that describes them."""
     entries = _entries(before, seen)
-    if before and _stays_small(before, seen):
+    if before and stays_small(before, seen):
         return _write_delta(work, index, before, made, entries, encoder, cache, progress)
     return _write_base(work, index, before, made, entries, encoder, cache, at, progress)
 
 
-def _stays_small(before: Manifest, seen: _Seen) -> bool:
+def stays_small(before: Manifest, seen: Seen) -> bool:
     """Whether the articles that left the base are few enough to live beside it."""
     changed = len(seen.changed) + len(before.articles) - len(seen.kept)
     return changed + before.delta_size <= max(DELTA_LEAST, DELTA_SHARE * len(before.articles))
@@ -248,7 +249,7 @@ def _write_delta(
     generation.share(old / "segments" / base, work / "segments" / base)
     delta = f"delta-{made.generation}"
     if entries:
-        write_segment(work / "segments" / delta, entries, *_vectors(entries, encoder, cache, progress))
+        write_segment(work / "segments" / delta, entries, *vectors_of(entries, encoder, cache, progress))
     generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
     was = {one.number for one in before.articles.values()}
     write_lexical(work / "lexical", [e for e in entries if e.number not in was], sorted(was - numbers))
@@ -272,17 +273,18 @@ def _write_base(
         old = index / "generations" / before.generation
         kept = [e for name in before.segments for e in generation.segment(old, name).entries if e.number in numbers]
         entries = kept + entries
-    write_segment(work / "segments" / made.segments[0], entries, *_vectors(entries, encoder, cache, progress))
+    write_segment(work / "segments" / made.segments[0], entries, *vectors_of(entries, encoder, cache, progress))
     write_lexical(work / "lexical", entries, ())
     live = {id: one.number for id, one in made.articles.items()}
     segment = generation.segment(work, made.segments[0])
     taught = read_learnt(work / FOLDER)  # carried there before
-    engine = Engine(made.generation, [segment], Words(work / "lexical"), live, None, taught)
+    engine = FileEngine(made.generation, [segment], Words(work / "lexical"), live, None, taught)
     return replace(made, calibration=calibrate(engine, encoder, at))
 
 
-def _vectors(
+def vectors_of(
     entries: Sequence[Entry], encoder: Encoder, cache: VectorCache, progress: Progress | None
 ) -> tuple[Vector, list[Tokens]]:
+    """The rows of every chunk of some articles in order, (n, dim), and the packed tokens of each."""
     texts = [embedded(entry.article, chunk) for entry in entries for chunk in cut(entry.article)]
     return cache.with_tokens(texts, encoder, progress)

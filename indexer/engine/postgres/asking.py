@@ -1,0 +1,109 @@
+"""Who carries a question to PostgreSQL: the connections of a process, or the one in which something is written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.pool import NullPool
+
+from kb.errors import AwayError
+
+POOL, OVERFLOW = 4, 12  # connections of one process, each for as long as a statement takes
+WAIT_SECONDS = 10.0  # for one of them, and for a connection to be made
+STATEMENT_SECONDS = 30  # a search takes thousandths of one
+RECYCLE_SECONDS = 1800
+EF_SEARCH = 200  # candidates of an approximate search before it looks further: facts-scale.md has recall by it
+MOST_SCANNED = 50_000  # chunks it looks at before it gives up filling a narrow scope
+
+# An approximate search goes through its index, which the planner would not think worth while for a few thousand rows.
+BY_INDEX = {"enable_seqscan": "off", "enable_sort": "off"}
+ITERATIVE = {
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.ef_search": str(EF_SEARCH),
+    "hnsw.max_scan_tuples": str(MOST_SCANNED),
+}
+ALWAYS = {"jit": "off", "plan_cache_mode": "force_custom_plan"}  # plans depend on how much a scope lets through
+
+
+class Asker(Protocol):
+    """Carries a statement to the server. `near`: one that is to go through the approximate index."""
+
+    def rows(self, statement: sa.Executable, near: bool = False) -> Sequence[sa.Row[Any]]:
+        """What it answers. Raises AwayError where the server does not."""
+        ...
+
+
+class Pool:
+    """The connections of a process. Safe to use from any thread."""
+
+    def __init__(self, url: str) -> None:
+        """None is opened yet."""
+        self._exact = connections(url)
+        self._near = connections(url, options={**ITERATIVE, **BY_INDEX})
+
+    def rows(self, statement: sa.Executable, near: bool = False) -> Sequence[sa.Row[Any]]:
+        """What a statement answers. Raises AwayError where the server does not."""
+        with answering(), (self._near if near else self._exact).connect() as connection:
+            return connection.execute(statement).all()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._exact.dispose()
+        self._near.dispose()
+
+
+class Inside:
+    """One connection, whose transaction sees what is not published yet. One question at a time."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self._one = threading.RLock()
+
+    def rows(self, statement: sa.Executable, near: bool = False) -> Sequence[sa.Row[Any]]:
+        """What a statement answers. Raises AwayError where the server does not."""
+        with self._one, answering():
+            if near:
+                self.connection.exec_driver_sql("; ".join(f"SET LOCAL {one} = {to}" for one, to in ITERATIVE.items()))
+            return self.connection.execute(statement).all()
+
+
+def connections(
+    url: str,
+    *,
+    autocommit: bool = True,
+    seconds: int = STATEMENT_SECONDS,
+    name: str = "firstcall index",
+    alone: bool = False,
+    options: Mapping[str, str] = MappingProxyType({}),
+) -> sa.Engine:
+    """Connections to the index. seconds: a statement may take, 0 = as long as it likes; name: as the server lists
+    them; alone: each is opened for its user and closed after; options: of the server."""
+    address = sa.make_url(url)
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    every = {**ALWAYS, **options, "statement_timeout": str(1000 * seconds)}
+    arguments = {
+        "application_name": name[:63],
+        "connect_timeout": int(WAIT_SECONDS),
+        "options": " ".join(f"-c {name}={value}" for name, value in every.items()),
+    }
+    pooled = {"pool_size": POOL, "max_overflow": OVERFLOW, "pool_timeout": WAIT_SECONDS, "pool_pre_ping": True}
+    more: dict[str, Any] = {"poolclass": NullPool} if alone else {**pooled, "pool_recycle": RECYCLE_SECONDS}
+    more |= {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
+    return sa.create_engine(address, connect_args=arguments, **more)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """A server that does not answer is an AwayError, which every door knows."""
+    try:
+        yield
+    except (DBAPIError, NoConnectionError) as error:
+        raise AwayError("store_unusable", problem=str(getattr(error, "orig", error))) from error

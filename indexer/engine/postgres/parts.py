@@ -1,0 +1,146 @@
+"""What a search looks at of few articles: their texts, and the vectors and tokens of their chunks, kept while in use.
+
+A version of an article never changes, so what is known of it serves every generation that has it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import sqlalchemy as sa
+
+from indexer.encoder.tokens import token_type
+from indexer.engine.postgres.asking import Asker
+from indexer.engine.postgres.tables import Shelf, received, sent
+from indexer.engine.segments import entry_of
+from kb.content.articles import Article, Span
+from kb.errors import GenerationError
+from kb.finding.chunks import KINDS, Chunk, shown
+from kb.finding.search import Tokens, Vector
+
+MAX_ARTICLES = 20_000  # whose text is kept: some hundred megabytes where articles are long
+MAX_PARTS = 1_000  # whose vectors and tokens are kept: about 40 KB each
+MAX_TEXTS = 2_000
+AHEAD = 256  # articles read at once for whoever reads one after another
+
+T = TypeVar("T")
+Fetch = Callable[[Asker, Sequence[int]], Mapping[int, T]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The chunks of an article in order, their rows, (n, dim), and packed tokens, [] where none were kept."""
+
+    chunks: tuple[Chunk, ...]
+    rows: Vector
+    tokens: tuple[Tokens, ...]
+
+
+class Kept(Generic[T]):
+    """The values last used, by number of an article's version; what is not there is fetched together."""
+
+    def __init__(self, most: int, fetch: Fetch[T]) -> None:
+        self._most, self._fetch = most, fetch
+        self._values: OrderedDict[int, T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def had(self, number: int) -> T | None:
+        """The value of one where it is kept."""
+        return self._values.get(number)
+
+    def of(self, numbers: Iterable[int], asker: Asker) -> dict[int, T]:
+        """The values of these. Those of an article that is gone from the base are left out."""
+        wanted = list(dict.fromkeys(numbers))
+        with self._lock:
+            found = {number: self._values[number] for number in wanted if number in self._values}
+            for number in found:
+                self._values.move_to_end(number)
+        missing = [number for number in wanted if number not in found]
+        if missing:
+            fetched = self._fetch(asker, missing)
+            found |= fetched
+            with self._lock:
+                self._values |= fetched
+                while len(self._values) > self._most:
+                    self._values.popitem(last=False)
+        return found
+
+
+class Library:
+    """What is known of the articles of one base. Shared by all its generations in a process."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.articles: Kept[Article] = Kept(MAX_ARTICLES, self._articles)
+        self.parts: Kept[Parts] = Kept(MAX_PARTS, self._parts)
+        self.texts: Kept[tuple[tuple[Chunk, str], ...]] = Kept(MAX_TEXTS, self._texts)
+        self.titles: Kept[Vector] = Kept(2**31, self._titles)
+
+    def _articles(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Article]:
+        a = self.shelf.article.c
+        found = asker.rows(sa.select(a.number, a.record).where(among(a.number, numbers)))
+        return {row.number: entry_of(json.loads(row.record)).article for row in found}
+
+    def _parts(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Parts]:
+        articles = self.articles.of(numbers, asker)
+        chunks: dict[int, list[tuple[int, str, Span, Vector]]] = {number: [] for number in articles}
+        for table in self.shelf.fields.values():
+            c = table.c
+            columns = c.article, c.number, c.kind, c.begins, c.ends, sent(c.row).label("row")
+            for row in asker.rows(sa.select(*columns).where(among(c.article, numbers))):
+                place = row.number, KINDS[row.kind], Span(row.begins, row.ends), received(bytes(row.row))
+                chunks.setdefault(row.article, []).append(place)
+        t = self.shelf.tokens.c
+        packed = {
+            row.article: _unpacked(row.counts, row.size, bytes(row.packed))
+            for row in asker.rows(sa.select(t.article, t.counts, t.size, t.packed).where(among(t.article, numbers)))
+        }
+        return {
+            number: self._joined(articles[number].id, sorted(some, key=lambda one: one[0]), packed.get(number, ()))
+            for number, some in chunks.items()
+            if number in articles
+        }
+
+    def _joined(self, id: str, chunks: Sequence[tuple[int, str, Span, Vector]], tokens: tuple[Tokens, ...]) -> Parts:
+        rows = np.stack([row for *_, row in chunks]) if chunks else np.zeros((0, self.shelf.dim), np.float32)
+        if tokens and len(tokens) != len(chunks):
+            raise GenerationError("generation_damaged", generation="", file=self.shelf.tokens.name)
+        return Parts(tuple(Chunk(f"{id}#{n}", id, kind, span) for n, kind, span, _ in chunks), rows, tokens)
+
+    def _texts(self, asker: Asker, numbers: Sequence[int]) -> dict[int, tuple[tuple[Chunk, str], ...]]:
+        articles, parts = self.articles.of(numbers, asker), self.parts.of(numbers, asker)
+        return {
+            number: tuple((chunk, shown(articles[number], chunk)) for chunk in one.chunks)
+            for number, one in parts.items()
+        }
+
+    def _titles(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Vector]:
+        """The mean of what each asks or, where it asks nothing, of what it answers."""
+        means: dict[int, Vector] = {}
+        for table in self.shelf.fields.values():  # what is asked first
+            missing = [number for number in numbers if number not in means]
+            if missing:
+                mean = sent(sa.func.avg(table.c.row)).label("mean")
+                some = sa.select(table.c.article, mean).where(among(table.c.article, missing)).group_by(table.c.article)
+                means |= {row.article: received(bytes(row.mean)) for row in asker.rows(some)}
+        return means
+
+
+def among(column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Whether a number is one of these."""
+    return column == sa.any_(sa.cast(list(numbers), sa.ARRAY(sa.BigInteger)))
+
+
+def _unpacked(counts: Sequence[int], size: int, packed: bytes) -> tuple[Tokens, ...]:
+    rows = np.frombuffer(packed, token_type(4 * (size - token_type(0).itemsize)))
+    cuts = [0, *itertools.accumulate(counts)]
+    if cuts[-1] != len(rows):
+        raise GenerationError("generation_damaged", generation="", file="tokens")
+    return tuple(rows[low:high] for low, high in itertools.pairwise(cuts))

@@ -1,0 +1,1 @@
+"""Generations as rows of a database server: written in one transaction, verified, pointed at, followed, collected."""
