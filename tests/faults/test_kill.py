@@ -22,6 +22,7 @@ from kb.config import ROOT
 from kb.errors import SettingError
 from kb.failpoints import POINTS
 from tests.faults import publishing, storing
+from tests.postgres import Server
 
 
 def trial(module: str, *arguments: object) -> dict[str, Any]:
@@ -91,6 +92,18 @@ def test_a_publisher_killed_in_every_step_leaves_nothing_torn_and_loses_nothing(
     found = trial("publishing", "product", tmp_path, kills, seed())
     assert (found["torn"], found["lost"], found["left"]) == ([], [], 0)
     assert found["at"] == {**dict.fromkeys(publishing.STEPS, 1), "outside": kills // 2}
+    assert found["published"] >= kills // 6
+    assert found["reads"] >= kills
+
+
+def test_a_publisher_of_rows_killed_in_every_step_leaves_nothing_torn_and_loses_nothing(
+    tmp_path: Path, server: Server
+) -> None:
+    (tmp_path / "url").write_text(server.url_of(server.empty()))
+    kills = 2 * len(publishing.ROWS)
+    found = trial("publishing", "server", tmp_path, kills, seed())
+    assert (found["torn"], found["lost"]) == ([], [])
+    assert found["at"] == {**dict.fromkeys(publishing.ROWS, 1), "outside": kills // 2}
     assert found["published"] >= kills // 6
     assert found["reads"] >= kills
 

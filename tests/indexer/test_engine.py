@@ -6,7 +6,7 @@ import functools
 import random
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
@@ -16,15 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import engine, generation
+from indexer import engine
 from indexer.engine import Engine, VectorField, vector_index
 from indexer.engine import fields as engines
+from indexer.engine.postgres import engine as postgres
+from indexer.generation.rows import draft as drafts
+from indexer.generation.rows.store import Rows
 from kb import text
 from kb.content.articles import Article
 from kb.finding.chunks import ANSWERS, ASKS, cut, embedded, shown
 from kb.finding.search import Index, Ranked, Tokens, Vector
 from kb.people.scope import Scope, may_see
 from tests.fake_encoder import HashEncoder
+from tests.postgres import Server
 from tests.small_base import ALL, TODAY, SmallBase, scope
 
 ENCODER = HashEncoder()
@@ -92,7 +96,8 @@ def write_all(base: SmallBase, *, outdated: bool = False) -> list[Article]:
 
 @dataclass(frozen=True)
 class Built:
-    """An index, the articles that are in it, and BM25 with the statistics it has: superseded articles count too."""
+    """An index, the articles that are in it, and BM25 with the statistics it has: in files those of superseded articles
+    count, too."""
 
     base: SmallBase
     index: Engine
@@ -104,32 +109,50 @@ class Built:
         return [one for one in self.articles.values() if may_see(scope, one)]
 
 
-# kind → EXACT_UP_TO, whether a delta lies beside the base
-KINDS: Mapping[str, tuple[int, bool]] = {
-    "one flat segment": (1_000, False),
-    "inverted lists, rescored": (0, False),
-    "base and delta": (1_000, True),
-    "inverted lists, base and delta": (0, True),
+# kind → EXACT_UP_TO, whether a delta lies beside the base, whether generations are rows of a server
+KINDS: Mapping[str, tuple[int, bool, bool]] = {
+    "one flat segment": (1_000, False, False),
+    "inverted lists, rescored": (0, False, False),
+    "base and delta": (1_000, True, False),
+    "inverted lists, base and delta": (0, True, False),
+    "rows": (1_000, False, True),
+    "rows, by their HNSW index, base and delta": (0, True, True),
 }
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    exact_up_to, delta = KINDS[request.param]
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    exact_up_to, delta, as_rows = KINDS[request.param]
     base = SmallBase(tmp_path_factory.mktemp("contract"), ENCODER)
+    if as_rows:
+        base.rows = rows_of(request)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines, "EXACT_UP_TO", exact_up_to)
-        before: list[Article] = []
-        if delta:
-            before = write_all(base, outdated=True)
-            base.build()
-            (base.folder / "troubleshooting" / "gone.md").unlink()
-        articles = {one.id: one for one in write_all(base)}
+        patch.setattr(postgres, "EXACT_UP_TO", exact_up_to)
+        patch.setattr(drafts, "EXACT_UP_TO", exact_up_to)
+        yield _built(base, delta, exact_up_to > 0)
+    if base.rows:
+        base.rows.close()
+
+
+def rows_of(request: pytest.FixtureRequest) -> Rows:
+    """Rows in a database of their own."""
+    server: Server = request.getfixturevalue("server")
+    return Rows(server.url_of(server.empty()))
+
+
+def _built(base: SmallBase, delta: bool, exact: bool) -> Built:
+    before: list[Article] = []
+    if delta:
+        before = write_all(base, outdated=True)
         base.build()
+        (base.folder / "troubleshooting" / "gone.md").unlink()
+    articles = {one.id: one for one in write_all(base)}
+    base.build()
     opened = base.open()
     assert len(opened.manifest.segments) == 1 + delta
-    superseded = [one for one in before if articles.get(one.id) != one]
-    return Built(base, opened.engine, articles, Bm25([*articles.values(), *superseded]), exact=exact_up_to > 0)
+    superseded = [one for one in before if articles.get(one.id) != one and not base.rows]
+    return Built(base, opened.engine, articles, Bm25([*articles.values(), *superseded]), exact)
 
 
 QUESTIONS = (
@@ -468,7 +491,16 @@ def test_what_is_not_in_the_index_is_a_key_error(built: Built, id: str) -> None:
 
 def test_the_engine_is_an_index(built: Built) -> None:
     index: Index = built.index
-    assert index.generation == generation.current(built.base.index)[0]  # type: ignore[index]
+    assert index.generation == built.base.current
+
+
+@pytest.fixture(params=["files", "rows"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallBase]:
+    """An empty knowledge base with the hash encoder, of either kind."""
+    base = SmallBase(tmp_path, rows=rows_of(request) if request.param == "rows" else None)
+    yield base
+    if base.rows:
+        base.rows.close()
 
 
 # --- many at once --------------------------------------------------------------------------------
@@ -494,6 +526,7 @@ def ask_everything(index: Engine, order: Sequence[int]) -> dict[int, object]:
 def test_eight_threads_at_once_get_the_answers_of_one(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MAX_TEXTS", 5)  # what is remembered is forgotten all the time
     monkeypatch.setattr(engine, "MAX_VIEWS", 3)
+    monkeypatch.setattr(postgres, "MAX_VIEWS", 3)
     numbers = range(0, len(QUESTIONS) * len(SCOPES), 5)
     alone = ask_everything(built.index, numbers)
     fresh = built.base.open().engine
