@@ -116,6 +116,21 @@ def test_a_librarys_line_is_what_stands_in_its_source_and_nothing_else(lines: li
     assert lines[3]["exception"] == [{"type": "ValueError"}]
 
 
+def test_a_page_that_fails_is_a_line_and_no_traceback(
+    lines: list[dict[str, object]], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `app` has it: Streamlit gives each of its loggers a handler, and again whenever it reads its options."""
+    from streamlit import error_util
+    from streamlit import logger as streamlit_logger
+
+    monkeypatch.setattr(streamlit_logger, "setup_formatter", hand_over)
+    streamlit_logger.update_formatter()
+    error_util._log_uncaught_app_exception(ValueError(SAID))
+    (line,) = lines
+    assert (line["message"], line["exception"]) == ("Uncaught app execution", [{"type": "ValueError"}])
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_said_is_in_any_of_it(lines: list[dict[str, object]]) -> None:
     test_a_librarys_line_is_what_stands_in_its_source_and_nothing_else(lines)
     written = json.dumps(lines, ensure_ascii=False)

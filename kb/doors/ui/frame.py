@@ -41,7 +41,8 @@ CORNER = """
 .demo { position: fixed; bottom: 0; left: 0; z-index: 999970; margin: 0; padding: .1rem .8rem; font-size: .8rem;
   border-radius: 0 8px 0 0; background: color-mix(in srgb, orange 30%, Canvas); color: CanvasText; }
 [data-testid="stTopNavLink"] { padding-inline: .35rem; }
-@media (max-width: 1560px) { .leave.beside-all span { display: none; } }
+@media (max-width: 1660px) { .leave.beside-all span { display: none; } }
+@media (min-width: 769px) { [data-testid="stToolbar"] { padding-right: 18.2rem; } }
 @media (max-width: 760px) { .leave span { display: none; } }
 """
 NAMES = {"zh": "中文", "en": "English"}
