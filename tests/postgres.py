@@ -30,6 +30,7 @@ MEMORY, ROOM = Path("/dev/shm"), 2**30  # bytes
 START_SECONDS, STOP_SECONDS = 60.0, 30.0
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 SMALL = {"shared_buffers": "32MB", "max_connections": "60", "jit": "off", "log_min_messages": "fatal"}
+NAMED = "firstcall-pg-"
 MISSING = "no PostgreSQL server can be started here: {}"
 
 
@@ -40,7 +41,8 @@ class Server:
         """Start it. options: of postgresql.conf, beside or instead of `FAST` and `SMALL`. Raises OSError."""
         self.options = {**FAST, **SMALL, **options}
         self.user = _unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="firstcall-pg-", dir=_memory()))
+        _sweep(Path(_memory() or tempfile.gettempdir()))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{NAMED}{os.getpid()}-", dir=_memory()))
         try:
             self._own(self.folder)
             programs = _programs()
@@ -198,6 +200,13 @@ def _memory() -> str | None:
     """Where files are quick, None for the usual place."""
     there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     return str(MEMORY) if there else None
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what test runs that were killed left: their servers went with them."""
+    for left in folder.glob(f"{NAMED}[0-9]*-*"):
+        if not Path("/proc", left.name.removeprefix(NAMED).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _free_port() -> int:

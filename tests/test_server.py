@@ -222,12 +222,14 @@ def test_the_doctor_tells_of_a_server_and_changes_nothing(
 
 
 def test_a_backup_says_with_which_command_it_is_made(server: Server, database: Database, tmp_path: Path) -> None:
-    here = Settings(articles=tmp_path, home=tmp_path, database_url=str(database.url))
+    here = Settings(articles=tmp_path, home=tmp_path)
+    database.url = database.url.set(password="s3cret")
     with pytest.raises(StoreError) as refused:
         backup.write(database, here, tmp_path / "one.backup", OPERATOR, NOON)
     said = explain("en", refused.value)
     command = said.partition("with ")[2].partition(" and copy")[0]
     assert command.startswith("pg_dump --format=custom --file=firstcall.dump postgresql://postgres@127.0.0.1:")
+    assert "s3cret" not in repr(Settings(database_url="postgresql+psycopg://a:s3cret@b/c")) + said
     assert list(tmp_path.iterdir()) == []
     dumped = server.folder / "firstcall.dump"  # the command does what it says
     server.run(*command.replace("firstcall.dump", str(dumped)).split())

@@ -69,7 +69,7 @@ def undo(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
 def of_article(connection: sa.Connection, article: str) -> tuple[Flag, ...]:
     """The flags on an article that stand, newest first."""
     wanted = (tables.flag.c.article == article) & tables.flag.c.undone_at.is_(None)
-    rows = connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at.desc()))
+    rows = connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at.desc(), tables.flag.c.id))
     return tuple(_flag(row) for row in rows)
 
 
@@ -77,7 +77,8 @@ def of_call(connection: sa.Connection, call: str) -> tuple[Flag, ...]:
     """The flags put on a call that stand, in order."""
     wanted = (tables.flag.c.call == call) & tables.flag.c.undone_at.is_(None)
     return tuple(
-        _flag(row) for row in connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at))
+        _flag(row)
+        for row in connection.execute(sa.select(tables.flag).where(wanted).order_by(tables.flag.c.at, tables.flag.c.id))
     )
 
 
@@ -85,7 +86,9 @@ def waiting(connection: sa.Connection) -> tuple[Flag, ...]:
     """The flags that nobody has answered, oldest first."""
     wanted = tables.flag.c.undone_at.is_(None) & tables.flag_answer.c.flag.is_(None)
     joined = sa.select(tables.flag).outerjoin(tables.flag_answer, tables.flag_answer.c.flag == tables.flag.c.id)
-    return tuple(_flag(row) for row in connection.execute(joined.where(wanted).order_by(tables.flag.c.at)))
+    return tuple(
+        _flag(row) for row in connection.execute(joined.where(wanted).order_by(tables.flag.c.at, tables.flag.c.id))
+    )
 
 
 def answer(connection: sa.Connection, by: User, given: Answer) -> None:
@@ -106,7 +109,7 @@ def answers_for(connection: sa.Connection, by: User) -> tuple[tuple[Flag, Answer
         sa.select(flag, table.c.by, table.c.at.label("answered_at"), table.c.done, table.c.text)
         .join(table, table.c.flag == flag.c.id)
         .where(flag.c.agent == by.id, flag.c.undone_at.is_(None), table.c.told_at.is_(None))
-        .order_by(table.c.at)
+        .order_by(table.c.at, table.c.flag)
     )
     return tuple(
         (

@@ -107,5 +107,5 @@ def look(url: str) -> Looked:
 
 def dump_command(url: sa.URL) -> str:
     """How a server's database is backed up with its own tool. Without the password, which its user knows."""
-    address = url.set(drivername="postgresql", password=None, query={}).render_as_string()
-    return f"pg_dump --format=custom --file=firstcall.dump {address}"
+    named = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+    return f"pg_dump --format=custom --file=firstcall.dump {named.render_as_string()}"

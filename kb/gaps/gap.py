@@ -225,7 +225,7 @@ def _closed(connection: sa.Connection, by: User, so: sa.ColumnElement[bool]) -> 
     one, gap = tables.gap_report, tables.gap
     mine = (one.c.agent == by.id) & one.c.undone_at.is_(None)
     asked = sa.select(one, goes_by.label("root")).join(gap, gap.c.id == one.c.gap).where(mine)
-    rows = connection.execute(asked.order_by(one.c.at)).all()
+    rows = connection.execute(asked.order_by(one.c.at, one.c.id)).all()
     ids = list(connection.scalars(sa.select(gap.c.id).where(gap.c.id.in_({row.root for row in rows}), so)))
     if not ids:
         return ()

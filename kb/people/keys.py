@@ -105,7 +105,9 @@ def revoke(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
 def everything(connection: sa.Connection, by: User) -> tuple[Key, ...]:
     """Every key there ever was, the newest first."""
     require(by, Action.MANAGE_KEYS)
-    return tuple(_key(row) for row in connection.execute(sa.select(table).order_by(table.c.created_at.desc())))
+    return tuple(
+        _key(row) for row in connection.execute(sa.select(table).order_by(table.c.created_at.desc(), table.c.id))
+    )
 
 
 def of(connection: sa.Connection, key: str, at: datetime) -> Key | None:

@@ -60,7 +60,7 @@ def masked(source: str, known: str = "") -> str:
 def mine(connection: sa.Connection, by: User) -> Sequence[Draft]:
     """What this person was writing, newest first."""
     table = tables.draft
-    found = sa.select(table).where(table.c.by == by.id).order_by(table.c.at.desc())
+    found = sa.select(table).where(table.c.by == by.id).order_by(table.c.at.desc(), table.c.article)
     return [Draft(**row._mapping) for row in connection.execute(found)]
 
 

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from kb import tables
 from kb.config import PACKAGED_MODEL
 from kb.db import Database
+from tests.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -37,6 +38,12 @@ class App:
     articles: Path
     home: Path
     metrics: int = 0
+    on_server: str = ""  # the address of its database, '' = a file in its home
+
+    @property
+    def database(self) -> str:
+        """The address of its database."""
+        return self.on_server or f"sqlite:///{self.home}/firstcall.sqlite"
 
     @property
     def log(self) -> Path:
@@ -92,7 +99,8 @@ def start(articles: Path, home: Path, url: str = "", **more: str) -> tuple[App, 
         stdout=subprocess.DEVNULL,
         stderr=(home / "stderr.txt").open("ab"),
     )
-    return App(f"http://127.0.0.1:{port}", articles, home, metrics), process
+    on_server = more.get("KB_DATABASE_URL", "")
+    return App(f"http://127.0.0.1:{port}", articles, home, metrics, on_server), process
 
 
 @pytest.fixture(scope="session")
@@ -120,16 +128,31 @@ def real_home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Iterator[App]:
-    """The app on a copy of the sample base, its index built, its encoder warm."""
-    place = tmp_path_factory.mktemp("app")
+def app(tmp_path_factory: pytest.TempPathFactory, real_home: Path, request: pytest.FixtureRequest) -> Iterator[App]:
+    """The app on a copy of the sample base, its index built, its encoder warm. With BROWSER_DATABASE=postgresql it
+    keeps what happens on a server."""
+    if os.environ.get("BROWSER_DATABASE") == "postgresql":
+        yield request.getfixturevalue("app_on_server")
+    else:
+        yield from running(tmp_path_factory.mktemp("app"), real_home)
+
+
+@pytest.fixture(scope="session")
+def app_on_server(tmp_path_factory: pytest.TempPathFactory, real_home: Path, server: Server) -> Iterator[App]:
+    """The same on a PostgreSQL server."""
+    url = server.url_of(server.empty())
+    yield from running(tmp_path_factory.mktemp("app-on-server"), real_home, KB_DATABASE_URL=url)
+
+
+def running(place: Path, real_home: Path, **more: str) -> Iterator[App]:
+    """The app on a copy of the sample base in a new folder, until the generator ends. `more` are settings."""
     shutil.copytree(ROOT / "articles", place / "articles")
     home = place / "home"
     home.mkdir()
     os.symlink(real_home / "model", home / "model")
     if (real_home / "vectors.sqlite").exists():
         shutil.copy(real_home / "vectors.sqlite", home / "vectors.sqlite")
-    here, process = start(place / "articles", home)
+    here, process = start(place / "articles", home, **more)
     try:
         wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
         wait_for(lambda: (home / "index" / "CURRENT").exists(), 120, "the first index is built")
@@ -158,7 +181,7 @@ def page(context: BrowserContext, app: App) -> Page:
 
 def end_calls(app: App) -> None:
     """Let nobody be on a call any more."""
-    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+    with Database(app.database).write() as connection:
         connection.execute(sa.update(tables.call).values(ended_at=tables.call.c.last_at))
 
 

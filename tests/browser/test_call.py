@@ -46,7 +46,7 @@ def fresh(page: Page) -> Page:
 def rows(app: App, table: sa.Table, **where: Any) -> list[Any]:
     """Rows of the app's database, in no order."""
     wanted = [table.c[name] == value for name, value in where.items()]
-    with Database(f"sqlite:///{app.home}/firstcall.sqlite").read() as connection:
+    with Database(app.database).read() as connection:
         return list(connection.execute(sa.select(table).where(*wanted)))
 
 
@@ -268,7 +268,7 @@ def test_a_call_begun_over_the_api_is_opened_by_its_id_alone(fresh: Page, app: A
 
 def test_a_screen_pop_is_applied_once_however_often_the_page_is_come_back_to(fresh: Page, app: App) -> None:
     at = datetime.now(UTC)
-    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+    with Database(app.database).write() as connection:
         call.begin(connection, User("editor", "Editor", Role.EDITOR), "CRM-901", at)
     fresh.goto(f"{app.url}/?call=CRM-901&q=wifi+keeps+dropping&product=R3000")
     answered(fresh, "wifi keeps dropping")
@@ -371,7 +371,7 @@ def test_a_call_that_was_ended_elsewhere_leaves_the_bar_once_everything_is_sent(
     expect(timed.locator("#text")).to_be_visible()
     sent(timed)
     one = call_of(timed)
-    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+    with Database(app.database).write() as connection:
         connection.execute(sa.update(tables.call).values(ended_at=tables.call.c.last_at))
     timed.route("**/api/calls/**", lambda route: route.abort())
     timed.keyboard.press("Alt+a")
@@ -578,7 +578,7 @@ def test_a_notice_stands_on_top_until_seen_and_beside_the_searches_it_matches(fr
         "outage", "Broadband down in Suzhou", at + timedelta(hours=4), say="We are working on it.", words=("suzhou",)
     )
     supervisor = User("boss", "Boss", Role.SUPERVISOR)
-    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+    with Database(app.database).write() as connection:
         posted = bulletins.post(connection, supervisor, notice, at, {})
     fresh.reload()
     expect(fresh.locator("#unseen")).to_contain_text("Outage: Broadband down in Suzhou")
@@ -594,7 +594,7 @@ def test_a_notice_stands_on_top_until_seen_and_beside_the_searches_it_matches(fr
     expect(fresh.locator("#notices")).to_contain_text("We are working on it.")
     ask(fresh, "refund to an expired card")
     expect(fresh.locator("#notices")).to_be_empty()
-    with Database(f"sqlite:///{app.home}/firstcall.sqlite").write() as connection:
+    with Database(app.database).write() as connection:
         bulletins.withdraw(connection, supervisor, posted.id, datetime.now(UTC))
 
 

@@ -55,7 +55,7 @@ owner: editor
 
 def gap_of(app: App, question: str) -> Any:
     """The gap with this question as it is now, None where there is none."""
-    database = Database(f"sqlite:///{app.home}/firstcall.sqlite")
+    database = Database(app.database)
     with database.read() as connection:
         return connection.execute(sa.select(tables.gap).where(tables.gap.c.question == question)).one_or_none()
 
@@ -73,10 +73,11 @@ def on_gap(context: BrowserContext, app: App, gap: str, lang: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("where", "lang"), [("app", "en"), ("app", "zh"), ("app_on_server", "en")])
 def test_what_nobody_could_answer_is_given_written_proven_and_told(
-    chromium: Browser, context: BrowserContext, app: App, lang: str
+    chromium: Browser, context: BrowserContext, request: pytest.FixtureRequest, where: str, lang: str
 ) -> None:
+    app: App = request.getfixturevalue(where)
     words, question = WORDS[lang], WORDS[lang]["question"]
     agent = opened(context, f"{app.url}/?hl={lang}")
     agent.keyboard.type(question)

@@ -85,7 +85,7 @@ def test_the_editors_page_of_learnt_questions_can_be_used_by_everybody(
     chromium: Browser, app: App, look: Any, lang: str
 ) -> None:
     """With a question that holds, its effect and its button."""
-    database = Database(f"sqlite:///{app.home}/firstcall.sqlite")
+    database = Database(app.database)
     at, asked = datetime.now(UTC), f"the money came too late {look} {lang}"
     with database.write() as connection:
         learning.decide(connection, SAMPLES["editor"], "refund-times-en", asked, learning.NOD, at)
@@ -131,7 +131,7 @@ def test_an_open_article_with_its_bar_and_forms_can_be_used_by_everybody(page: P
 @pytest.fixture(scope="module")
 def month(app: App) -> Iterator[None]:
     """The sample month in the app's base, and out of it again."""
-    database = Database(f"sqlite:///{app.home}/firstcall.sqlite")
+    database = Database(app.database)
     served, _ = articles.read_all(app.articles)
     zone = site.load(app.articles).zone
     with database.write() as connection:

@@ -161,7 +161,7 @@ def test_another_site_can_neither_post_nor_listen_as_the_person(
         }""",
         site.url,
     )
-    with Database(f"sqlite:///{site.home}/firstcall.sqlite").read() as connection:
+    with Database(site.database).read() as connection:
         assert call.find(connection, "E-1") is None
     closed = page.evaluate(
         """url => new Promise(done => {

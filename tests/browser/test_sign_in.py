@@ -57,7 +57,7 @@ def site(app: App, idp: Idp, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def manage(site: App, *words: str, typed: str = "") -> None:
     """`python -m kb user …`, another program on the same database."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
-    env |= {"KB_DATABASE_URL": f"sqlite:///{site.home}/firstcall.sqlite"}
+    env |= {"KB_DATABASE_URL": site.database}
     command = [sys.executable, "-m", "kb", "user", *words]
     subprocess.run(command, cwd=ROOT, env=env, input=typed, text=True, check=True, capture_output=True)
 
@@ -154,7 +154,7 @@ def test_the_companys_account_lets_in_and_keeps_the_call(context: BrowserContext
 def test_a_session_that_is_over_by_time_is_told_and_the_way_back_in_works(context: BrowserContext, site: App) -> None:
     page = entered(context, site, "/?hl=en")
     idle = datetime.now(UTC) - sessions.IDLE
-    with Database(f"sqlite:///{site.home}/firstcall.sqlite").write() as connection:
+    with Database(site.database).write() as connection:
         connection.execute(sessions.table.update().where(sessions.table.c.user == "wang.min").values(seen_at=idle))
     expect(page.get_by_text(ENDED["en"])).to_be_visible(timeout=30_000)
     page.locator("a.again").click()

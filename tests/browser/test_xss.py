@@ -155,7 +155,7 @@ def test_nothing_typed_becomes_code_on_the_page_the_trail_or_the_notices(context
     ):
         assert context.request.post(f"{site.url}{path}", data=json.dumps(body)).ok
     now = datetime.now(UTC)
-    with Database(f"sqlite:///{site.home}/firstcall.sqlite").write() as connection:
+    with Database(site.database).write() as connection:
         for text in some[:12]:
             notice = Notice("outage", text[:80], now + timedelta(hours=1), body=" ".join(some)[:1900], say=text[:300])
             bulletins.post(connection, SAMPLES["supervisor"], notice, now, {})

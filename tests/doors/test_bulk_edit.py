@@ -18,6 +18,7 @@ from kb.people.users import OPERATOR, Role, User
 from kb.studio import bulk, revisions
 from kb.studio.bulk import Change, Edit
 from tests.fake_encoder import HashEncoder
+from tests.new_database import NewUrl
 from tests.small_base import SmallBase
 
 EDITOR, AGENT = User("ed", "Ed", Role.EDITOR), User("ann", "Ann", Role.AGENT)
@@ -38,9 +39,8 @@ def base(tmp_path: Path) -> SmallBase:
 
 
 @pytest.fixture
-def desk(base: SmallBase, tmp_path: Path) -> Iterator[Desk]:
-    url = f"sqlite:///{tmp_path}/firstcall.sqlite"
-    one = Desk(Settings(articles=base.folder, home=tmp_path, database_url=url), encoder=HashEncoder())
+def desk(base: SmallBase, tmp_path: Path, new_url: NewUrl) -> Iterator[Desk]:
+    one = Desk(Settings(articles=base.folder, home=tmp_path, database_url=new_url()), encoder=HashEncoder())
     one.open()
     yield one
     one.database.close()

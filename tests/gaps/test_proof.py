@@ -120,6 +120,7 @@ def states(desk: Desk) -> dict[str, str]:
         return {one.id: one.state for one in gap.every(connection, SUE)}
 
 
+@pytest.mark.embedded  # minutes of indexing; each of its steps has tests of its own, on both
 def test_a_month(base: SmallBase, desk: Desk) -> None:
     # week 1: agents search, miss, and say so with a key
     for n, (id, need) in enumerate(NEEDS.items()):

@@ -120,10 +120,12 @@ def todo(connection: sa.Connection, at: datetime, tag: str = "") -> Todo:
     both = sa.union_all(of_misses, of_reports).subquery()
     latest = sa.select(both.c.gap, both.c.question, sa.func.max(both.c.at).label("at"))
     once = latest.where(both.c.question != "").group_by(both.c.gap, both.c.question).subquery()
-    place = sa.func.row_number().over(partition_by=once.c.gap, order_by=once.c.at.desc()).label("place")
+    place = (
+        sa.func.row_number().over(partition_by=once.c.gap, order_by=(once.c.at.desc(), once.c.question)).label("place")
+    )
     ranked = sa.select(*once.c, place).subquery()
     wanted = sa.select(*ranked.c).join(gap, gap.c.id == ranked.c.gap).where(ranked.c.place <= EACH, gap.c.tag == tag)
-    rows = connection.execute(wanted.order_by(ranked.c.at.desc(), ranked.c.gap).limit(KNOWN)).all()
+    rows = connection.execute(wanted.order_by(ranked.c.at.desc(), ranked.c.gap, ranked.c.question).limit(KNOWN)).all()
     first = {row.id: row.at for row in connection.execute(sa.select(gap.c.id, gap.c.at))}
     in_order = sorted(rows, key=lambda row: (first[row.gap], row.gap, row.at))
     by_now = dict(tuple(row) for row in connection.execute(sa.select(gap.c.id, goes_by)))

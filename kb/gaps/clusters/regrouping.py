@@ -103,7 +103,7 @@ def questions(connection: sa.Connection, tag: str = "") -> tuple[Question, ...]:
     ours = sa.select(goes_by.label("root"), both.c.question, both.c.at, both.c.said).join(gap, gap.c.id == both.c.gap)
     one = ours.where(both.c.question != "", gap.c.tag == tag).subquery().c
     asked = sa.select(one.root, one.question, sa.func.max(one.said).label("said")).group_by(one.root, one.question)
-    rows = connection.execute(asked.order_by(sa.func.max(one.at).desc(), one.root).limit(MOST)).all()
+    rows = connection.execute(asked.order_by(sa.func.max(one.at).desc(), one.root, one.question).limit(MOST)).all()
     touched = _touched(connection)
     first = {row.id: row.at for row in connection.execute(sa.select(gap.c.id, gap.c.at))}
     in_order = sorted(rows, key=lambda row: (first[row.root], row.root, row.question))
@@ -150,7 +150,7 @@ def _said(connection: sa.Connection, id: str) -> list[str]:
     parts, miss, report = _parts(connection, id), tables.miss.c, tables.gap_report.c
     missed = sa.select(miss.question, miss.at).where(miss.gap.in_(parts))
     both = sa.union_all(missed, sa.select(report.question, report.at).where(report.gap.in_(parts))).subquery()
-    return list(connection.scalars(sa.select(both.c.question).order_by(both.c.at)))
+    return list(connection.scalars(sa.select(both.c.question).order_by(both.c.at, both.c.question)))
 
 
 def _name(connection: sa.Connection, id: str, said: Sequence[str]) -> None:
