@@ -34,7 +34,7 @@ TRIALS: dict[str, tuple[str, str, int, tuple[str, ...], bool, int]] = {
     "rot": ("rotting", "rot", 10_000, (), True, 2_500),
     "eight writers": ("storing", "writers", 1_000, (), True, 1_000),  # rows each; `kills` counts the writers
 }
-POWER = {"rows": 1_500, "upgrade": 300, "spool": 600, "edits": 1_000, "publish": 1_000, "backup": 600}  # cuts
+POWER = {"rows": 1_000, "upgrade": 200, "spool": 400, "edits": 600, "publish": 600, "backup": 300}  # cuts
 TRIALS |= {f"power, {name}": ("powerless", name, cuts, (), True, AT_ONCE) for name, cuts in POWER.items()}
 TRIALS |= {f"power, rows, {one}": ("powerless", "rows", 100, (one,), False, AT_ONCE) for one in powerless.SETTINGS}
 TRIALS["power, publish, naive"] = ("powerless", "publish, naive", 100, (), False, AT_ONCE)
