@@ -112,9 +112,9 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     "care": (
         "kb.care.spool",
         "kb.care.backup",
+        "kb.care.retention",
         "kb.care.doctor",
         "kb.care.move",
-        "kb.care.retention",
         "kb.care.personal",
         "kb.care.leaving",
         "kb.care.webhooks",

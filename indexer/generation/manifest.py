@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from kb.finding import chunks, verdict
 from kb.finding.verdict import Calibration, Curve
 
 FORMAT = 1
+MOST_A_SECOND = 0xFFFF  # names
 
 _POINTER = re.compile(rb"([0-9A-Za-z-]+) ([0-9a-f]{64})\n?\Z")
 
@@ -78,6 +79,9 @@ def name_after(newest: str, at: datetime) -> str:
     """A name for what is made at a time, after the newest one ('' = none) in order, whatever the clock does."""
     second = max(f"{at.astimezone(UTC):%Y%m%dT%H%M%S}", newest[:15])
     number = int(newest[16:20], 16) + 1 if newest.startswith(second) else 0
+    if number > MOST_A_SECOND:  # the clock went back long ago
+        later = datetime.strptime(second, "%Y%m%dT%H%M%S").replace(tzinfo=UTC) + timedelta(seconds=1)
+        second, number = f"{later:%Y%m%dT%H%M%S}", 0
     return f"{second}-{number:04x}-{secrets.token_hex(4)}"
 
 

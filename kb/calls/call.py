@@ -47,7 +47,7 @@ class Call:
 
     def is_open(self, at: datetime) -> bool:
         """Whether it is going on: not ended, and something happened in the last 15 minutes."""
-        return self.ended_at is None and at - self.last_at < IDLE
+        return self.ended_at is None and abs(at - self.last_at) < IDLE  # what is to come tells of another clock
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,17 @@ def pop(connection: sa.Connection, by: User, id: str, at: datetime, *, product: 
     return begin(connection, by, id, at, product=product, lang=lang)
 
 
-def record(connection: sa.Connection, by: User, id: str, events: Sequence[Event], at: datetime) -> Call:
+def record(
+    connection: sa.Connection,
+    by: User,
+    id: str,
+    events: Sequence[Event],
+    at: datetime,
+    now: datetime | None = None,
+) -> Call:
     """Write what happened on a call, begun by it where it is new.
 
+    now: when it is told, where it happened before; with it the trail stays in order when the machine's clock goes back
     Raises NotAllowedError where another held it at that time: what comes late from the one before is taken.
     """
     one = find(connection, checked_id(id))
@@ -167,8 +175,9 @@ def record(connection: sa.Connection, by: User, id: str, events: Sequence[Event]
         one = begin(connection, by, id, at)
     if not _held_then(connection, by, one, at):
         _must_hold(by, one)
-    journal.append(connection, by, [replace(event, call=id) for event in events])
-    new = {"last_at": max(at, one.last_at), **UNREAD}
+    behind = journal.behind(connection, id, now) if now else timedelta()
+    journal.append(connection, by, [replace(event, call=id, at=event.at + behind) for event in events])
+    new = {"last_at": _last_at(one, at, now), **UNREAD}
     connection.execute(sa.update(tables.call).where(tables.call.c.id == id).values(**new))
     return _sure(connection, id)
 
@@ -215,7 +224,7 @@ def resume(connection: sa.Connection, by: User, id: str, at: datetime) -> None:
 def held(connection: sa.Connection, by: User, at: datetime) -> tuple[Call, ...]:
     """The calls that `by` is on, the latest first."""
     one = tables.call.c
-    mine = (one.agent == by.id) & one.ended_at.is_(None) & (one.last_at > at - IDLE)
+    mine = (one.agent == by.id) & one.ended_at.is_(None) & (one.last_at > at - IDLE) & (one.last_at < at + IDLE)
     rows = connection.execute(sa.select(tables.call).where(mine).order_by(one.last_at.desc(), one.id))
     return tuple(_call(row) for row in rows)
 
@@ -289,6 +298,11 @@ def _must_hold(by: User, one: Call) -> None:
 def _may_read(by: User, one: Call) -> None:
     """A call of an agent without teams is the whole floor's."""
     require(by, Action.READ_CALL, owner=one.agent if one.teams else "", teams=one.teams)
+
+
+def _last_at(one: Call, at: datetime, now: datetime | None) -> datetime:
+    """When something last happened, if it happens at `at`, too. What is far ahead of `now` is another clock's."""
+    return at if now and one.last_at - now >= IDLE else max(at, one.last_at)
 
 
 def _make_room(connection: sa.Connection, by: User, at: datetime) -> None:

@@ -27,6 +27,7 @@ SAID = ("open", "copy", "solved", "helped")  # events that tell what a caller wa
 OF_ARTICLE = (*SAID, "unsolved")  # events that name the article and the version that was on the page
 UNREAD: Mapping[str, None] = {"noticed_at": None, "read_at": None}  # of a call on which something happened
 MAX_ID = 64
+BACK, AFTER = timedelta(milliseconds=100), timedelta(milliseconds=1)  # a clock that went back, and what comes next
 MAX_QUERY = 2_000
 MAX_SECONDS = 30 * 60  # between two events: more is a break, not work
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
@@ -127,6 +128,12 @@ def trail(connection: sa.Connection, call: str) -> tuple[Event, ...]:
     """What happened on a call, in order, with what was taken back."""
     found = sa.select(tables.event).where(tables.event.c.call == call).order_by(tables.event.c.at, tables.event.c.id)
     return tuple(event_of(row) for row in connection.execute(found))
+
+
+def behind(connection: sa.Connection, call: str, now: datetime) -> timedelta:
+    """How far the machine's clock went back since something happened on a call, and a moment; zero where it did not."""
+    latest = connection.scalar(sa.select(sa.func.max(tables.event.c.at)).where(tables.event.c.call == call))
+    return latest - now + AFTER if latest is not None and latest - now > BACK else timedelta()
 
 
 def solved_counts(connection: sa.Connection) -> dict[str, int]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from kb import tables
+from kb.errors import StoreError
 from kb.gaps.gap import OPEN
 from kb.people import audit
 from kb.people.users import Action, User, require
 
 AT_ONCE = 200  # calls a transaction: others want to write too
+OF_PERSON = (tables.practice, tables.bulletin_seen)  # rows of no call
+VOUCHED = 7  # days with calls since a moment, before what was earlier is believed to be old
 OF_CALL = (tables.flag, tables.promise, tables.event)  # rows that go with a call, in this order
 
 
@@ -38,6 +41,27 @@ def due(connection: sa.Connection, before: datetime, most: int = AT_ONCE) -> lis
     needs = sa.select(report.c.call).join(gap, gap.c.id == report.c.gap).where(gap.c.state.in_(OPEN))
     old = (call.c.last_at < before) & call.c.id.not_in(waits) & call.c.id.not_in(needs)
     return list(connection.scalars(sa.select(call.c.id).where(old).order_by(call.c.last_at, call.c.id).limit(most)))
+
+
+def is_due(connection: sa.Connection, before: datetime) -> bool:
+    """Whether there is anything to let go."""
+    old = (sa.select(table.c.at).where(table.c.at < before).limit(1) for table in OF_PERSON)
+    return bool(due(connection, before, 1)) or any(connection.execute(one).first() for one in old)
+
+
+def check_clock(connection: sa.Connection, before: datetime, at: datetime) -> None:
+    """Refuse to let anything go because of the clock alone. Raises StoreError `clock_doubted`.
+
+    A machine that comes back ten years ahead would find every call old. The journal has to vouch for the clock: since
+    `before`, calls were begun on `VOUCHED` days, or on each where the time is shorter. A base that rested for long
+    vouches again after a week of work; a wrong clock is noticed by then.
+    """
+    begun, wanted, latest = tables.call.c.begun_at, max(1, min(VOUCHED, (at - before).days)), at
+    for days in range(wanted):
+        found = connection.scalar(sa.select(sa.func.max(begun)).where(begun >= before, begun <= latest))
+        if found is None:
+            raise StoreError("clock_doubted", days=days, wanted=wanted, since=f"{before:%Y-%m-%d}")
+        latest = found.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(microseconds=1)
 
 
 def reduce(connection: sa.Connection, by: User, before: datetime, at: datetime) -> Reduced:
@@ -89,6 +113,6 @@ def _words_away(connection: sa.Connection, calls: list[str], before: datetime) -
     report = tables.gap_report
     nobody = {"agent": "", "call": "", "question": "", "words": "", "answered": "", "suggestion": ""}
     gone = connection.execute(sa.update(report).where(report.c.call.in_(calls)).values(**nobody)).rowcount
-    for table in (tables.practice, tables.bulletin_seen):
+    for table in OF_PERSON:
         gone += connection.execute(sa.delete(table).where(table.c.at < before)).rowcount
     return gone

@@ -134,7 +134,8 @@ def queue_surges(connection: sa.Connection, by: User, urls: Sequence[str], at: d
 def due(connection: sa.Connection, at: datetime) -> tuple[Hook, ...]:
     """What is to be sent now, the longest waiting first, `AT_ONCE` at most."""
     one = tables.webhook.c
-    waiting = one.sent_at.is_(None) & one.given_up_at.is_(None) & (one.next_at <= at)
+    now = (one.next_at <= at) | (one.next_at > at + LONGEST)  # nothing waits longer: the machine's clock went back
+    waiting = one.sent_at.is_(None) & one.given_up_at.is_(None) & now
     asked = sa.select(one.id, one.url, one.kind, one.body, one.tries).where(waiting)
     return tuple(Hook(*row) for row in connection.execute(asked.order_by(one.next_at, one.id).limit(AT_ONCE)))
 

@@ -102,6 +102,11 @@ def _ago(given: Mapping[str, Any]) -> timedelta:
     return timedelta(milliseconds=ago)
 
 
+def _now(asked: Asked) -> datetime:
+    """When something was told that happened before."""
+    return asked.at + _ago(asked.given)
+
+
 def mine(desk: Desk, connection: Connection, by: User, at: datetime) -> dict[str, Any]:
     """What waits for this person: call-backs due today, answers to gaps they met, bulletins they have not seen."""
     tomorrow = desk.site.today(at) + timedelta(days=1)
@@ -181,7 +186,7 @@ def _article(desk: Desk, connection: Connection, by: User, id: str, version: str
 def events(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
     """What happened on a call, as a page or a program tells it."""
     happened = [_event(desk, connection, asked, one, n) for n, one in enumerate(asked.given.get("events", []))]
-    return {"call": payload.of_call(call.record(connection, asked.by, asked.call, happened, asked.at))}
+    return {"call": payload.of_call(call.record(connection, asked.by, asked.call, happened, asked.at, _now(asked)))}
 
 
 def begin(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def begin(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:
     if asked.text("q"):
         told = uuid5(NAMESPACE_OID, f"{id} {asked.at}").hex  # the same, if it has to be written again
         search = Event(told, id, asked.at, asked.by.id, "search", asked.text("q"))
-        begun = call.record(connection, asked.by, id, [search], asked.at)
+        begun = call.record(connection, asked.by, id, [search], asked.at, _now(asked))
     return {"call": payload.of_call(begun)}
 
 
@@ -216,7 +221,7 @@ def _happened(
     """The same on the call's trail, under the same id."""
     id = asked.text("call")
     event = Event(asked.text("id"), id, asked.at, asked.by.id, kind, query, article, version)
-    call.record(connection, asked.by, id, [event], asked.at)
+    call.record(connection, asked.by, id, [event], asked.at, _now(asked))
 
 
 def _record_gap(desk: Desk, connection: Connection, asked: Asked) -> dict[str, Any]:

@@ -10,20 +10,52 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from kb.db import Database
 from kb.errors import StoreError
-from kb.people import audit, keys, sessions
+from kb.people import accounts, audit, keys, sessions, users
 from kb.people.keys import Key
 from kb.people.sessions import Session
+from kb.seen.log import log
 
 FRESH = 1.5  # seconds that an answer is believed
 GRACE = 300.0  # seconds that it is believed while the database does not answer: a caller is on the line
 PATIENCE = 0.5  # seconds that anybody waits for the database here
 UNUSED = 60.0  # seconds after which a session nobody asked about is no longer read along
 USED_EVERY = 3600.0  # seconds in which the use of a key is written down once
+JUMP = timedelta(seconds=30)  # a clock is set right by less than that between two looks
 REFUSED_EVERY = 60.0  # seconds in which the same refusal is written down once
+
+
+class Clock:
+    """The machine's clock, beside one that never jumps."""
+
+    def __init__(
+        self, wall: Callable[[], datetime] = lambda: datetime.now(UTC), steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._steady = wall, steady
+        self._began = self._apart()
+
+    def now(self) -> datetime:
+        """What the machine's clock shows."""
+        return self._wall()
+
+    def _apart(self) -> datetime:
+        """When the steady clock showed nothing."""
+        return self._wall() - timedelta(seconds=self._steady())
+
+    def jumped(self) -> timedelta:
+        """How far the machine's clock jumped since `follow`, zero for what setting it right by and by does."""
+        by = self._apart() - self._began
+        if abs(by) < JUMP:
+            self._began += by
+            return timedelta()
+        return by
+
+    def follow(self, by: timedelta) -> None:
+        """That jump was seen to."""
+        self._began += by
 
 
 @dataclass
@@ -37,9 +69,10 @@ class _Known:
 class Presence:
     """The sessions in use. Safe to use from any thread."""
 
-    def __init__(self, database: Callable[[], Database], *, local: bool) -> None:
+    def __init__(self, database: Callable[[], Database], *, local: bool, clock: Clock | None = None) -> None:
         """local: whether only this machine can reach the app."""
         self._database = database
+        self._clock = clock or Clock()
         self._local = local
         self._known: dict[str, _Known] = {}
         self._reading = threading.Lock()
@@ -68,8 +101,9 @@ class Presence:
         now = time.monotonic()
         before = {old: known for old, known in self._known.items() if now - known.used_at < UNUSED}
         try:
+            self._mind_clock()
             with self._database().read(PATIENCE) as connection:
-                found = sessions.read(connection, {*before, key}, datetime.now(UTC), local=self._local)
+                found = sessions.read(connection, {*before, key}, self._clock.now(), local=self._local)
         except StoreError:
             known = before.get(key)
             if known is None or now - known.read_at > GRACE:
@@ -80,6 +114,24 @@ class Presence:
         self._known = {one: _Known(session, now, now, used[one]) for one, session in found.items()}
         return found.get(key)
 
+    def mind_clock(self) -> None:
+        """Before tries are counted: make good what a jump of the machine's clock did. Raises StoreError."""
+        with self._reading:
+            self._mind_clock()
+
+    def _mind_clock(self) -> None:
+        """One that went back would let sessions live longer; one that jumped forward ends them, but forgets no try."""
+        by = self._clock.jumped()
+        if not by:
+            return
+        with self._database().write(PATIENCE) as connection:
+            if by < timedelta():
+                sessions.turn_back(connection, -by)
+            accounts.move_tries(connection, by)
+            audit.append(connection, users.OPERATOR.id, "clock", self._clock.now(), seconds=round(by.total_seconds()))
+        self._clock.follow(by)
+        log.warning("clock_jumped", seconds=round(by.total_seconds()))
+
     def key(self, shown: str) -> Key | None:
         """Whose key a program shows; None for one that is unknown, revoked or over. Raises StoreError."""
         known, now = sessions.key_of(shown), time.monotonic()
@@ -87,12 +139,12 @@ class Presence:
         if now - read_at < FRESH:
             return found
         with self._database().read() as connection:
-            found = keys.of(connection, shown, datetime.now(UTC))
+            found = keys.of(connection, shown, self._clock.now())
         self._keys = {one: kept for one, kept in list(self._keys.items()) if now - kept[1] < FRESH}
         self._keys[known] = found, now
         if found is not None and now - self._used.get(found.id, -USED_EVERY) >= USED_EVERY:
             with self._database().write() as connection:
-                audit.append(connection, found.user.id, "key_use", datetime.now(UTC), found.id)
+                audit.append(connection, found.user.id, "key_use", self._clock.now(), found.id)
             self._used[found.id] = now
         return found
 
@@ -103,12 +155,12 @@ class Presence:
 
     def is_unseen(self, session: Session) -> bool:
         """Whether `touch` has something to write down."""
-        return sessions.is_unseen(session, datetime.now(UTC))
+        return sessions.is_unseen(session, self._clock.now())
 
     def touch(self, key: str) -> None:
         """This person did something just now."""
         with self._database().write(PATIENCE) as connection:
-            sessions.touch(connection, key, datetime.now(UTC))
+            sessions.touch(connection, key, self._clock.now())
 
     def sign_out(self, key: str) -> None:
         """End a session, in this process at once."""
@@ -124,4 +176,4 @@ class Presence:
             return
         self._refused[user, about] = now
         with self._database().write(PATIENCE) as connection:
-            audit.append(connection, user, "denied", datetime.now(UTC), about)
+            audit.append(connection, user, "denied", self._clock.now(), about)

@@ -162,16 +162,17 @@ def notice(connection: sa.Connection, by: User, at: datetime, most: int = CALLS_
     """
     require(by, Action.NOTICE_GAPS)
     one = tables.call.c
-    new = sa.select(tables.call).where(one.noticed_at.is_(None), one.tag.in_(COUNTED), one.last_at <= at)
+    come = (one.last_at <= at) | (one.last_at >= at + IDLE)  # far ahead: the machine's clock went back
+    new = sa.select(tables.call).where(one.noticed_at.is_(None), one.tag.in_(COUNTED), come)
     rows = connection.execute(new.order_by(one.last_at, one.id).limit(most)).all()
     trails = _trails(connection, [row.id for row in rows])
     kept = {miss.id: miss for miss in _read(connection, tables.miss.c.call.in_([row.id for row in rows]))}
     reports = _reports(connection, [row.id for row in rows])
     for row in rows:
-        over = row.ended_at is not None or at - row.last_at >= SETTLED
+        over = row.ended_at is not None or abs(at - row.last_at) >= SETTLED
         found = _misses(row, trails.get(row.id, []), reports, over=over)
         _keep(connection, found, {id: miss for id, miss in kept.items() if miss.call == row.id})
-        if row.ended_at is not None or at - row.last_at >= IDLE:
+        if row.ended_at is not None or abs(at - row.last_at) >= IDLE:
             connection.execute(sa.update(tables.call).where(one.id == row.id).values(noticed_at=at))
     return len(rows)
 

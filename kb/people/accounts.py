@@ -244,6 +244,8 @@ def check_password(
     many at once are counted too, and no transaction stays open for the 50 ms that the hash takes.
     """
     id = id_of(typed)
+    with database.write() as connection:  # the clock went back; kept also where the try is refused
+        connection.execute(sa.update(attempt).where(attempt.c.at > at).values(at=at))
     with database.write() as connection:
         place = _count(connection, id, address, device, at)
         row = connection.execute(sa.select(table).where(table.c.id == id)).one_or_none()
@@ -273,6 +275,12 @@ def _count(connection: sa.Connection, id: str, address: str, token: str, at: dat
         raise NotAllowedError("sign_in_tries", minutes=int(WINDOW.total_seconds()) // 60)
     connection.execute(sa.insert(attempt).values(who=_digest(id), place=place, known=known, at=at))
     return place
+
+
+def move_tries(connection: sa.Connection, by: timedelta) -> None:
+    """The machine's clock jumped so far while this program ran: tries are as long ago as they were."""
+    for row in connection.execute(sa.select(attempt.c.id, attempt.c.at)).all():
+        connection.execute(sa.update(attempt).where(attempt.c.id == row.id).values(at=row.at + by))
 
 
 # --- browsers that are known ---------------------------------------------------------------------

@@ -44,6 +44,7 @@ ACTS = (
     "key_use",
     "backup",
     "drill",  # a backup was restored to see that it can be
+    "clock",  # the machine's clock jumped
     "repair",  # an index that was damaged is built anew
 )
 MAX_ABOUT = 200
@@ -142,6 +143,12 @@ def last_at(connection: sa.Connection, act: str) -> datetime | None:
 def first_at(connection: sa.Connection) -> datetime | None:
     """When the log begins, None for an empty one."""
     found: datetime | None = connection.scalar(sa.select(sa.func.min(table.c.at)))
+    return found
+
+
+def latest_at(connection: sa.Connection) -> datetime | None:
+    """The latest moment that is written down anywhere in it, None for nothing."""
+    found: datetime | None = connection.scalar(sa.select(sa.func.max(table.c.at)))
     return found
 
 

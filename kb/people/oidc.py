@@ -191,7 +191,7 @@ def finish(
         connection.execute(sa.delete(flow).where(flow.c.key == _digest(state)))  # once, whatever comes of it
     if asked is None or not hmac.compare_digest(state.encode(), cookie.encode()):
         raise NotAllowedError("oidc_state")
-    if asked.at <= at - WITHIN:
+    if not at - WITHIN < asked.at <= at + WITHIN:  # from the future: the clock went back
         raise NotAllowedError("oidc_too_late")
     if given.get("iss", issuer.provider.issuer) != issuer.provider.issuer:
         raise NotAllowedError("oidc_wrong_issuer")

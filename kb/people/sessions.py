@@ -22,6 +22,7 @@ from kb.tables import user as user_table
 
 IDLE = timedelta(minutes=60)  # a meeting or a long lunch; a desk left over night is closed
 LIFE = timedelta(hours=12)  # the longest shift
+AHEAD = timedelta(minutes=1)  # of the clock, which a session may be: two machines' clocks never agree
 SEEN_EVERY = timedelta(minutes=1)  # `seen_at` is written no more often: a commit costs 7 ms
 TOKEN_BYTES = 32
 
@@ -68,8 +69,7 @@ def sign_in_sample(connection: sa.Connection, user: str, at: datetime, *, local:
 
 
 def _begin(connection: sa.Connection, user: str, at: datetime, *, sample: bool) -> str:
-    over = (table.c.seen_at <= at - IDLE) | (table.c.begun_at <= at - LIFE)
-    connection.execute(sa.delete(table).where(over))
+    connection.execute(sa.delete(table).where(sa.not_(_goes_on(at))))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = {"key": key_of(token), "user": user, "sample": sample, "begun_at": at, "seen_at": at}
     connection.execute(sa.insert(table).values(row))
@@ -85,7 +85,7 @@ def read(connection: sa.Connection, keys: Collection[str], at: datetime, *, loca
     rows = connection.execute(
         sa.select(table.c.key, table.c.user, table.c.sample, table.c.begun_at, table.c.seen_at)
         .where(table.c.key.in_(keys))
-        .where(table.c.seen_at > at - IDLE, table.c.begun_at > at - LIFE)
+        .where(_goes_on(at))
     ).all()
     real = {row.user for row in rows if not row.sample}
     people = _enabled(connection, real) if real else {}
@@ -96,6 +96,19 @@ def read(connection: sa.Connection, keys: Collection[str], at: datetime, *, loca
         if person is not None:
             found[row.key] = Session(row.key, person, row.sample, row.begun_at, row.seen_at)
     return found
+
+
+def _goes_on(at: datetime) -> sa.ColumnElement[bool]:
+    """Neither idle nor old. One from the future is over: nobody can say how long ago that was."""
+    seen, begun = table.c.seen_at, table.c.begun_at
+    return sa.and_(seen > at - IDLE, begun > at - LIFE, seen <= at + AHEAD, begun <= at + AHEAD)
+
+
+def turn_back(connection: sa.Connection, by: timedelta) -> None:
+    """The machine's clock went back so far while this program ran: what passed since is what counts."""
+    for row in connection.execute(sa.select(table.c.key, table.c.begun_at, table.c.seen_at)).all():
+        earlier = {"begun_at": row.begun_at - by, "seen_at": row.seen_at - by}
+        connection.execute(sa.update(table).where(table.c.key == row.key).values(**earlier))
 
 
 def _enabled(connection: sa.Connection, ids: Collection[str]) -> dict[str, User]:

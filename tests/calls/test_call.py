@@ -519,3 +519,38 @@ def test_the_calls_that_were_told_a_version_are_recalled(connection: Connection)
     journal.undo(connection, MAY, "a", NOON)
     assert recalled(SUE) == [("call-2", "v2")]
     assert call.recall(connection, SUE, "kettle-en") == ()
+
+
+# --- a clock that goes back ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1), timedelta(days=3650)])
+def test_a_call_that_nothing_more_happens_on_ends_though_the_clock_went_back(
+    connection: Connection, back: timedelta
+) -> None:
+    begun = call.begin(connection, MAY, "call-1", NOON)
+    assert not begun.is_open(NOON - back)
+    assert held(connection, at=NOON - back) == []
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1), timedelta(days=3650)])
+def test_the_trail_of_a_call_stays_in_order_though_the_clock_went_back(connection: Connection, back: timedelta) -> None:
+    later = [NOON - back + n * SECOND for n in range(3)]
+    call.record(connection, MAY, "call-1", [event("search", query="refund")], NOON, NOON)
+    for kind, at in zip(("open", "copy", "solved"), later, strict=True):
+        one = call.record(connection, MAY, "call-1", [event(kind, at=at, article="late-en")], at, at)
+        assert (one.last_at, one.is_open(at)) == (at, True)
+        assert held(connection, at=at) == ["call-1"]
+    assert [kind for kind, _ in kinds(connection)] == ["search", "open", "copy", "solved"]
+    assert held(connection, at=later[-1] + IDLE) == []
+    late = later[-1] - 10 * MINUTE  # what a page kept for ten minutes
+    one = call.record(connection, MAY, "call-1", [event("open", at=late, article="late-en")], late, later[-1])
+    assert [kind for kind, _ in kinds(connection)][-3:] != ["copy", "solved", "open"]
+    assert one.last_at == later[-1]
+
+
+def test_what_comes_late_keeps_its_place_where_the_clock_did_not_go_back(connection: Connection) -> None:
+    call.record(connection, MAY, "call-1", [event("search", query="refund")], NOON, NOON)
+    late = NOON - 2 * IDLE
+    one = call.record(connection, MAY, "call-1", [event("open", at=late, article="late-en")], late, NOON)
+    assert ([kind for kind, _ in kinds(connection)], one.last_at) == (["open", "search"], NOON)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kb.calls import call
 from kb.care import backup, doctor
 from kb.care.spool import Spool
 from kb.config import Settings
@@ -137,6 +138,21 @@ def test_a_backup_or_a_drill_that_is_late_or_never_was_is_told(here: Settings) -
     assert (never["backup_never"], never["drill_never"]) == ("warn", "warn")
 
 
+def test_a_clock_that_went_back_is_told_and_hides_no_backup_that_is_late(here: Settings) -> None:
+    assert found(here, -timedelta(minutes=59)) == dict.fromkeys(doctor.SOUND, "ok")
+    told = found(here, -timedelta(days=1))
+    assert {code for code, state in told.items() if state != "ok"} == {"clock_behind", "backup_late", "drill_late"}
+
+
+def test_old_calls_that_wait_because_the_clock_is_doubted_are_told(here: Settings) -> None:
+    database = Database(here.database_url)
+    with database.write() as connection:
+        call.begin(connection, MAY, "call-of-no-gap", NOON)
+    database.close()
+    assert found(here, timedelta(days=399)).get("retention_waits") is None
+    assert found(here, timedelta(days=3650))["retention_waits"] == "warn"
+
+
 def test_a_disk_that_is_nearly_full_is_told(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kb.care.doctor.LITTLE", 2**60)
     assert found(here)["disk_low"] == "warn"
@@ -147,6 +163,7 @@ def test_a_disk_that_is_nearly_full_is_told(here: Settings, monkeypatch: pytest.
 def test_these_are_all_the_findings_there_are() -> None:
     others = {"disk_low", "backup_never", "backup_late", "drill_never", "drill_late", "store_forgets"}
     others |= {"backup_failed", "check_failed", "drill_failed"}
+    others |= {"clock_behind", "retention_waits"}
     assert set(doctor.WRONG) == {*WRONG, *others}
 
 

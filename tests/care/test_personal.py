@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from kb import tables
+from kb.calls import call as room
 from kb.calls import journal
 from kb.care import personal, retention
 from kb.db import Database
 from kb.doors.cli import main
 from kb.doors.wiring import Desk
-from kb.errors import KBError
+from kb.doors.wiring.upkeep import Upkeep
+from kb.errors import KBError, StoreError
 from kb.people import accounts, audit
 from kb.people.users import OPERATOR, Role, User
 from tests.new_database import NewUrl, everything
@@ -270,3 +273,54 @@ def test_the_commands_export_erase_and_reduce(desk: Desk, tmp_path: Path, monkey
     assert run("user", "export", "wang.min") == (2, "There is no user wang.min.\n")
     assert run("reduce", "--days", "0", "--dry-run") == (0, "1 calls are older than 0 days. Nothing was done.\n")
     assert run("reduce", "--days", "0")[1].startswith("1 calls became counts")
+
+
+# --- a clock that nobody vouches for -------------------------------------------------------------
+
+
+def calls_on(desk: Desk, days: Iterable[int]) -> None:
+    with desk.database.write() as connection:
+        for day in days:
+            room.begin(connection, WANG, f"C-{day}", NOW + timedelta(days=day))
+
+
+def doubted(desk: Desk, at: datetime, kept_for: int = 90) -> tuple[int, int] | None:
+    """(days with calls, days wanted) where the clock is doubted."""
+    with desk.database.read() as connection:
+        try:
+            retention.check_clock(connection, at - timedelta(kept_for), at)
+        except StoreError as error:
+            return error.facts["days"], error.facts["wanted"]
+    return None
+
+
+def test_a_clock_ten_years_ahead_lets_nothing_go_until_a_week_of_work_vouches_for_it(desk: Desk) -> None:
+    calls_on(desk, range(100))
+    there, ahead = NOW + timedelta(days=99, hours=1), timedelta(days=3650)
+    assert doubted(desk, there) is None
+    assert doubted(desk, there + ahead) == (0, 7)
+    calls_on(desk, range(99 + 3650, 99 + 3650 + 6))
+    assert doubted(desk, there + ahead + timedelta(days=5)) == (6, 7)
+    assert doubted(desk, there + timedelta(days=6)) is None  # the clock is right again
+    calls_on(desk, [99 + 3650 + 6])
+    assert doubted(desk, there + ahead + timedelta(days=6)) is None
+
+
+def test_a_base_that_keeps_calls_for_days_only_is_vouched_for_by_each_of_them(desk: Desk) -> None:
+    calls_on(desk, [0, 1, 2])
+    assert doubted(desk, NOW + timedelta(days=2, hours=1), kept_for=2) is None
+    assert doubted(desk, NOW + timedelta(days=4, hours=1), kept_for=2) == (0, 2)
+
+
+def test_the_running_app_reduces_nothing_while_the_clock_is_doubted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls_on(desk, range(10))
+    upkeep = Upkeep(desk)
+    with pytest.raises(KBError) as caught:
+        upkeep._keep_short(NOW + timedelta(days=3650))
+    assert caught.value.code == "clock_doubted"
+    assert kept(desk.database)["call"] == 10
+    monkeypatch.setattr(desk, "settings", replace(desk.settings, retention=8))
+    upkeep._keep_short(NOW + timedelta(days=9, hours=1))
+    assert kept(desk.database)["call"] == 8

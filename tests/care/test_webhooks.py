@@ -163,6 +163,15 @@ def test_it_is_given_up_after_so_many_tries(answered: Database) -> None:
         assert webhooks.due(connection, NOON + timedelta(days=9)) == ()
 
 
+def test_what_was_to_be_tried_again_by_a_clock_ten_years_ahead_is_tried_now(answered: Database) -> None:
+    with answered.write() as connection:
+        facts = {"id": "k", "url": "http://127.0.0.1:9/", "kind": "gap.published", "body": "{}", "at": NOON}
+        connection.execute(sa.insert(tables.webhook).values(**facts, next_at=NOON + timedelta(days=3650)))
+        assert [one.id for one in webhooks.due(connection, NOON)] == ["k"]
+        connection.execute(sa.update(tables.webhook).values(next_at=NOON + LONGEST))
+        assert webhooks.due(connection, NOON) == ()
+
+
 def test_waits_double_up_to_the_longest() -> None:
     assert [webhooks.wait(n) for n in (1, 2, 3, 4)] == [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST]
     assert webhooks.wait(TRIES) == LONGEST

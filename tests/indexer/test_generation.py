@@ -433,6 +433,17 @@ def test_names_are_never_used_again_and_stand_in_the_order_of_publishing(base: S
     assert len({generation.new_name(base.index, NOON) for _ in range(100)}) == 100
 
 
+def test_names_stay_in_order_for_ever_after_a_clock_was_ten_years_ahead(base: SmallBase) -> None:
+    ahead = "20361121T120000"
+    for last, wanted in ((0x0F, f"{ahead}-0010-"), (0xFFFF, "20361121T120001-0000-")):
+        newest = base.index / "generations" / f"{ahead}-{last:04x}-00000000"
+        newest.mkdir(parents=True)
+        (newest / "manifest.json").write_text("{}")
+        name = generation.new_name(base.index, NOON)
+        assert name.startswith(wanted)
+        assert name > newest.name
+
+
 @pytest.mark.parametrize("keep", [2, 3, 5])
 def test_collecting_keeps_the_newest(base: SmallBase, keep: int) -> None:
     names = publish_rounds(base, 6, keep=10)

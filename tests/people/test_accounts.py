@@ -453,3 +453,33 @@ def test_a_person_changes_their_own_password_and_nobody_elses(database: Database
             accounts.set_password(connection, wang, "wang.min", "short", NOON)
     assert check(database, "wang.min", "another harbour") == "wang.min"
     assert check(database, "li.na", PASSWORD) == "li.na"
+
+
+# --- a clock that jumps --------------------------------------------------------------------------
+
+
+def locked_out(database: Database) -> None:
+    assert [check(database, "wang.min", "wrong") for _ in range(6)] == ["sign_in_wrong"] * 5 + ["sign_in_tries"]
+
+
+@pytest.mark.parametrize("back", [60, 24 * 60, 3650 * 24 * 60])
+def test_tries_from_the_future_lock_nobody_out_for_longer_than_others(
+    database: Database, wang: User, back: int
+) -> None:
+    locked_out(database)
+    now = NOON - back * MINUTE
+    assert check(database, "wang.min", PASSWORD, at=now) == "sign_in_tries"
+    assert check(database, "wang.min", PASSWORD, at=now + accounts.WINDOW - MINUTE) == "sign_in_tries"
+    assert check(database, "wang.min", PASSWORD, at=now + accounts.WINDOW) == "wang.min"
+
+
+@pytest.mark.parametrize("jump", [-24 * 60, -60, 60, 3650 * 24 * 60])
+def test_tries_that_were_moved_with_the_clock_are_as_long_ago_as_they_were(
+    database: Database, wang: User, jump: int
+) -> None:
+    locked_out(database)
+    with database.write() as connection:
+        accounts.move_tries(connection, jump * MINUTE)
+    now = NOON + jump * MINUTE
+    assert check(database, "wang.min", PASSWORD, at=now + accounts.WINDOW - MINUTE) == "sign_in_tries"
+    assert check(database, "wang.min", PASSWORD, at=now + accounts.WINDOW) == "wang.min"

@@ -185,3 +185,31 @@ def test_the_first_account_ends_the_demo_for_good(connection: sa.Connection) -> 
         sessions.sign_in_sample(connection, "agent", NOON, local=True)
     accounts.disable(connection, OPERATOR, "agent", NOON)
     assert not sessions.demo(connection, local=True)
+
+
+# --- a clock that jumps --------------------------------------------------------------------------
+
+
+def test_a_session_from_the_future_is_over_for_nobody_can_say_how_old_it_is(people: sa.Connection) -> None:
+    token = sessions.sign_in(people, "wang.min", NOON)
+    assert sessions.who(people, token, NOON - sessions.AHEAD) == WANG  # two machines' clocks
+    for back in (2 * MINUTE, HOUR, 24 * HOUR, 3650 * 24 * HOUR):
+        assert sessions.who(people, token, NOON - back) is None
+    sessions.sign_in(people, "li.na", NOON - 24 * HOUR)
+    assert sessions.key_of(token) not in keys(people)  # it does not come back when its day comes
+
+
+def test_sessions_that_were_turned_back_idle_and_age_by_what_passed(people: sa.Connection) -> None:
+    token = sessions.sign_in(people, "wang.min", NOON)
+    key, day = sessions.key_of(token), 24 * HOUR
+    for number in range(1, 12):
+        sessions.touch(people, key, NOON + number * 50 * MINUTE)
+    now = NOON + 11 * 50 * MINUTE + 10 * MINUTE - day  # ten minutes later the clock goes back by a day
+    sessions.turn_back(people, day)
+    assert sessions.who(people, token, now) == WANG
+    assert sessions.who(people, token, now + 49 * MINUTE) == WANG
+    assert sessions.who(people, token, now + 50 * MINUTE) is None  # idle for an hour
+    for minutes in (49, 104):
+        sessions.touch(people, key, now + minutes * MINUTE)
+    assert sessions.who(people, token, NOON + sessions.LIFE - day - SECOND) == WANG
+    assert sessions.who(people, token, NOON + sessions.LIFE - day) is None  # the longest shift

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.build.places import place_of
+from kb.care import retention
 from kb.care.doctor import runs
 from kb.care.spool import Spool
 from kb.config import Settings
@@ -20,11 +21,12 @@ from kb.people import audit
 from kb.people.users import OPERATOR
 from kb.tables import MIGRATIONS
 
+CLOCKS = timedelta(hours=1)  # by which two clocks may differ
 LITTLE, TOO_LITTLE = 2 * 2**30, 2**28  # bytes free: soon full, nearly full
 
 State = Literal["ok", "warn", "bad"]
-SOUND = ("disk", "store", "audit", "backup", "drill", "spool", "articles", "index")
-SOUND_SERVER = ("disk", "store_server", "audit", "backup_server", "spool", "articles", "index")
+SOUND = ("disk", "store", "audit", "clock", "backup", "drill", "spool", "articles", "index")
+SOUND_SERVER = ("disk", "store_server", "audit", "clock", "backup_server", "spool", "articles", "index")
 WRONG = (
     "disk_low",
     "store_none",
@@ -33,6 +35,8 @@ WRONG = (
     "store_forgets",
     "store_unusable",
     "audit_broken",
+    "clock_behind",
+    "retention_waits",
     "backup_never",
     "backup_late",
     "drill_never",
@@ -94,7 +98,7 @@ def _database(here: Settings, at: datetime) -> Iterator[Finding]:
         yield Finding("store_none", "warn")
         return
     try:
-        yield from _file(file, here, at) if file else _server(here.database_url)
+        yield from _file(file, here, at) if file else _server(here, at)
     except StoreError as error:
         yield Finding("store_unusable", "bad", error=error)
 
@@ -111,13 +115,14 @@ def _file(file: Path, here: Settings, at: datetime) -> Iterator[Finding]:
     try:
         with database.read() as connection:
             yield from _audit(connection)
+            yield from _clock(connection, here, at)
             yield from _backups(connection, here, at)
     finally:
         database.close()
 
 
-def _server(url: str) -> Iterator[Finding]:
-    found = server.look(url)
+def _server(here: Settings, at: datetime) -> Iterator[Finding]:
+    found = server.look(here.database_url)
     if not found.schema:
         yield Finding("store_none", "warn")
         return
@@ -127,10 +132,11 @@ def _server(url: str) -> Iterator[Finding]:
     yield Finding("store_server", "ok", {"version": found.version})
     if found.off:
         yield Finding("store_forgets", "warn", {"off": ", ".join(found.off)})
-    database = Database(url)
+    database = Database(here.database_url)
     try:
         with database.read() as connection:
             yield from _audit(connection)
+            yield from _clock(connection, here, at)
         yield Finding("backup_server", "ok", {"command": server.dump_command(database.url)})
     finally:
         database.close()
@@ -150,13 +156,27 @@ def _audit(connection: Connection) -> Iterator[Finding]:
     yield Finding(code, state, {"count": found.count, "number": found.number})  # type: ignore[arg-type]
 
 
+def _clock(connection: Connection, here: Settings, at: datetime) -> Iterator[Finding]:
+    """What was written down should not lie in the future, and nothing wait because the clock is doubted."""
+    last = audit.latest_at(connection)
+    behind = last is not None and last > at + CLOCKS
+    told = {"last": f"{last or at:%Y-%m-%d %H:%M}", "now": f"{at:%Y-%m-%d %H:%M}"}
+    yield Finding("clock_behind" if behind else "clock", "warn" if behind else "ok", told)
+    before = at - timedelta(here.retention)
+    try:
+        if here.retention and retention.is_due(connection, before):
+            retention.check_clock(connection, before, at)
+    except StoreError as error:
+        yield Finding("retention_waits", "warn", error=error)
+
+
 def _backups(connection: Connection, here: Settings, at: datetime) -> Iterator[Finding]:
     for act, days in (("backup", here.backup_days), ("drill", here.drill_days)):
         last = runs.last_good(connection, here.runs, act)
         if last is None:
             yield Finding(f"{act}_never", "warn")
         else:
-            late = at - last > timedelta(days)
+            late = not timedelta() <= at - last + CLOCKS <= timedelta(days) + CLOCKS  # of a day to come: how old is it?
             yield Finding(f"{act}_late" if late else act, "warn" if late else "ok", {"last": f"{last:%Y-%m-%d %H:%M}"})
     for kind in runs.KINDS:
         run = runs.read(here.runs, kind).last

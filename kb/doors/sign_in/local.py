@@ -68,6 +68,7 @@ def _token(desk: Desk, request: Request, fields: Mapping[str, str]) -> tuple[str
     Raises KBError for whoever is not let in.
     """
     visit: Visit = request.state.visit
+    desk.presence.mind_clock()
     at, device = datetime.now(UTC), ""
     if "sample" in fields:
         with desk.database.write() as connection:

@@ -292,7 +292,12 @@ class Upkeep:
         deliver(self._desk.database, here.webhooks.split(","), here.webhook_secret, at)
 
     def _keep_short(self, at: datetime) -> None:
-        """Old calls become counts, a few at a time."""
+        """Old calls become counts, a few at a time, unless the clock is to be doubted."""
+        self._reduce_rest, before = REDUCE_REST, at - timedelta(self._desk.settings.retention)
+        with self._desk.database.read() as connection:
+            if not retention.is_due(connection, before):
+                return
+            retention.check_clock(connection, before, at)
         with self._desk.database.write() as connection:
-            done = retention.reduce(connection, users.OPERATOR, at - timedelta(self._desk.settings.retention), at)
+            done = retention.reduce(connection, users.OPERATOR, before, at)
         self._reduce_rest = REDUCE_SECONDS if done.calls else REDUCE_REST
