@@ -277,10 +277,10 @@ def _count(connection: sa.Connection, id: str, address: str, token: str, at: dat
     return place
 
 
-def move_tries(connection: sa.Connection, by: timedelta) -> None:
+def move_tries(connection: sa.Connection, jump: timedelta) -> None:
     """The machine's clock jumped so far while this program ran: tries are as long ago as they were."""
     for row in connection.execute(sa.select(attempt.c.id, attempt.c.at)).all():
-        connection.execute(sa.update(attempt).where(attempt.c.id == row.id).values(at=row.at + by))
+        connection.execute(sa.update(attempt).where(attempt.c.id == row.id).values(at=row.at + jump))
 
 
 # --- browsers that are known ---------------------------------------------------------------------

@@ -104,10 +104,10 @@ def _goes_on(at: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(seen > at - IDLE, begun > at - LIFE, seen <= at + AHEAD, begun <= at + AHEAD)
 
 
-def turn_back(connection: sa.Connection, by: timedelta) -> None:
+def turn_back(connection: sa.Connection, back: timedelta) -> None:
     """The machine's clock went back so far while this program ran: what passed since is what counts."""
     for row in connection.execute(sa.select(table.c.key, table.c.begun_at, table.c.seen_at)).all():
-        earlier = {"begun_at": row.begun_at - by, "seen_at": row.seen_at - by}
+        earlier = {"begun_at": row.begun_at - back, "seen_at": row.seen_at - back}
         connection.execute(sa.update(table).where(table.c.key == row.key).values(**earlier))
 
 
