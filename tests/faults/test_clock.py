@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from kb import tables
 from kb.config import ROOT
 from kb.db import Database
+from kb.doors.presence import FRESH
 from kb.people import accounts, audit
 from kb.people.users import OPERATOR, Role, User
 from tests.browser.conftest import answers, start, wait_for
@@ -53,9 +54,9 @@ class Machine:
         self.set(0)
 
     def set(self, seconds: int) -> None:
-        """Another time than the right one; by now every program knows."""
+        """Another time than the right one; by now every program knows, and believes no session it read before."""
         self.file.write_text(f"{seconds:+d}\n")
-        time.sleep(1.2)
+        time.sleep(1.5 + FRESH)
 
 
 @dataclass
