@@ -170,13 +170,18 @@ def _clock(connection: Connection, here: Settings, at: datetime) -> Iterator[Fin
         yield Finding("retention_waits", "warn", error=error)
 
 
+def is_late(last: datetime, at: datetime, days: int) -> bool:
+    """Whether what was done last is older than so many days, or of a day to come: nobody knows how old that is."""
+    return not -CLOCKS <= at - last <= timedelta(days)
+
+
 def _backups(connection: Connection, here: Settings, at: datetime) -> Iterator[Finding]:
     for act, days in (("backup", here.backup_days), ("drill", here.drill_days)):
         last = runs.last_good(connection, here.runs, act)
         if last is None:
             yield Finding(f"{act}_never", "warn")
         else:
-            late = not timedelta() <= at - last + CLOCKS <= timedelta(days) + CLOCKS  # of a day to come: how old is it?
+            late = is_late(last, at, days)
             yield Finding(f"{act}_late" if late else act, "warn" if late else "ok", {"last": f"{last:%Y-%m-%d %H:%M}"})
     for kind in runs.KINDS:
         run = runs.read(here.runs, kind).last

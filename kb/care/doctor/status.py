@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from kb.care.doctor import Finding, examine, places, runs
+from kb.care.doctor import Finding, examine, is_late, places, runs
 from kb.care.doctor.runs import Runs
 from kb.care.spool import Spool
 from kb.config import Settings
@@ -76,6 +76,6 @@ def late(connection: Connection, here: Settings, by: User, at: datetime) -> list
     for kind, days in (("backup", here.backup_days), ("drill", here.drill_days)):
         last = runs.last_good(connection, here.runs, kind)
         since = last or audit.first_at(connection)
-        if since is not None and at - since > timedelta(days):
+        if since is not None and is_late(since, at, days):
             found.append(Late(kind, last, days))
     return found
