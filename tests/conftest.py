@@ -34,14 +34,17 @@ class ByFile(LoadScopeScheduling):
 
 
 PROFILES = "sqlite", "postgresql"
-PAIRS_LEAST = 1  # tests that ran on both, of the whole suite
+PAIRS_LEAST = 700  # tests that ran on both, of the whole suite
 
 _ran: dict[str, set[str]] = {profile: set() for profile in PROFILES}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which profiles a test runs on. Doors have no SQL of their own: they run on SQLite, unless marked `both`."""
     if "new_url" in metafunc.fixturenames:
-        embedded = metafunc.definition.get_closest_marker("embedded") is not None
+        marked = metafunc.definition.get_closest_marker
+        door = "doors" in metafunc.definition.path.relative_to(ROOT / "tests").parts
+        embedded = marked("embedded") or (door and not marked("both"))
         metafunc.parametrize("new_url", PROFILES[: 1 if embedded else 2], indirect=True)
 
 
@@ -86,7 +89,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewUrl]:
     """Makes one more empty database and tells its address, on SQLite and once more on PostgreSQL: every test that
-    asks for this, itself or through `database`, runs on both, but those marked `embedded`."""
+    asks for this, itself or through `database`, runs on both, but those of doors and those marked `embedded`."""
     request.node.user_properties.append(("profile", request.param))
     if request.param == "sqlite":
         yield lambda name="firstcall": new_file(tmp_path / f"{name}.sqlite")

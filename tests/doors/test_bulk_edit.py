@@ -27,6 +27,8 @@ LATER = NOW + timedelta(minutes=5)
 PRICE = Change("replace", "249", "199")
 IDS = ("plan-en", "plan-zh", "other-en")
 
+pytestmark = pytest.mark.both  # kb.studio.bulk has no tests of its own
+
 
 @pytest.fixture
 def base(tmp_path: Path) -> SmallBase:
@@ -40,7 +42,9 @@ def base(tmp_path: Path) -> SmallBase:
 
 @pytest.fixture
 def desk(base: SmallBase, tmp_path: Path, new_url: NewUrl) -> Iterator[Desk]:
-    one = Desk(Settings(articles=base.folder, home=tmp_path, database_url=new_url()), encoder=HashEncoder())
+    one = Desk(
+        Settings(articles=base.folder, home=tmp_path, database_url=new_url(), index_in="files"), encoder=HashEncoder()
+    )
     one.open()
     yield one
     one.database.close()
