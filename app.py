@@ -19,7 +19,7 @@ from kb.doors.gate import Gate
 from kb.doors.gate.policy import content_policy
 from kb.doors.wiring import desk
 from kb.errors import SettingError
-from kb.seen.log import hand_over, set_up
+from kb.seen.log import hand_over, log, set_up
 
 HERE = Path(__file__).parent
 
@@ -56,9 +56,11 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     here.start()
     try:
         with meter.serving(here):
+            log.info("started", port=here.settings.port)
             yield {}
     finally:
         here.stop()
+        log.info("stopped")
 
 
 gate = Middleware(

@@ -51,6 +51,8 @@ def test_its_log_tells_what_happened_and_of_nobody(used: App) -> None:
     written = used.log.read_text("utf-8")
     lines = [json.loads(line) for line in written.splitlines()]
     assert all({"at", "level", "event"} <= set(line) for line in lines)
+    assert [line["event"] for line in lines].count("started") >= 1
+    assert [line["state"] for line in lines if line["event"] == "build"][:1] == ["published"]
     routes = {(line["route"], line["status"]) for line in lines if line["event"] == "request"}
     assert {("/api/calls/{id}/events", 200), ("/api/calls/{id}/end", 200), ("/api/search", 400)} <= routes
     assert {line.get("code") for line in lines if line["event"] == "refused"} >= {"origin_refused", "key_wrong"}

@@ -21,6 +21,7 @@ from kb.finding.search import Encoder, Reranker
 from kb.people.scope import ANSWERING_STATES, EVERY_PRODUCT, EVERYONE, GOVERNANCE, Scope
 from kb.people.users import User
 from kb.seen import metrics
+from kb.seen.log import log
 from kb.tuning.pins import Pin
 from kb.tuning.synonyms import Synonyms
 
@@ -87,7 +88,10 @@ def build(settings: Settings, encoder: Encoder, *, full: bool = False, progress:
         raise
     finally:
         cache.close()
-        metrics.built(outcome, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        metrics.built(outcome, took)
+        if outcome in ("published", "failed"):
+            log.info("build", state=outcome, seconds=round(took, 2))
 
 
 def learn(settings: Settings, encoder: Encoder, at: datetime) -> int:
