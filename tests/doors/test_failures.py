@@ -14,6 +14,8 @@ from kb.errors import GenerationError, KBError, PublishError
 from kb.seen.metrics import REGISTRY
 from tests.people_on_the_floor import MINUTE, NOON
 
+pytestmark = pytest.mark.embedded  # no database has a part in it
+
 FULL = PublishError("publish_failed", problem="No space left on device")
 OTHER = PublishError("publish_failed", problem="Read-only file system")
 

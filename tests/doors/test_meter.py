@@ -17,6 +17,8 @@ from kb.doors.wiring import Desk
 from tests import gated
 from tests.people_on_the_floor import MAY, NOON, PHONE
 
+pytestmark = pytest.mark.embedded  # what is shown is asked of no database
+
 
 @pytest.fixture
 def port(call_desk: Desk) -> Iterator[int]:

@@ -66,6 +66,7 @@ def test_a_database_that_cannot_be_read_is_named(call_desk: Desk, stranger: Test
         assert asked(stranger)[0] == 200
 
 
+@pytest.mark.embedded
 def test_a_database_that_is_locked_keeps_nobody_waiting(
     call_desk: Desk, stranger: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
