@@ -37,6 +37,7 @@ TURN = 0.001, 0.004  # seconds between two tries to begin to write
 AGAIN = 1.0  # seconds until a server that could not be reached is tried again
 MIGRATING = 300.0  # seconds that another app server may take to bring a server's database up to date
 OUR_FAULT = IntegrityError, DataError, ProgrammingError  # the same again would be refused again
+OPENED_ANEW = sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR  # once the file may be better
 SQLITE = "PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"
 
 
@@ -62,10 +63,11 @@ def exists(url: str) -> bool:
 class Database:
     """One open database, at the version of this program. Safe to use from any thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float | None = None) -> None:
         """Open `url`, make it where it is not there, bring it up to date.
 
-        Raises StoreError where it cannot be opened or is newer than this program.
+        patience: seconds to wait for others meanwhile, `BUSY_SECONDS` where it is not given
+        Raises AwayError where it cannot be opened for now, StoreError where never, or by a newer program only.
         """
         try:
             address = sa.make_url(url)
@@ -74,25 +76,28 @@ class Database:
             if self._sqlite and address.database and address.database != ":memory:":
                 make_folder(Path(address.database).parent)
             self._engine = _engine(address)
-        except (ArgumentError, ImportError, OSError) as error:
+        except OSError as error:
+            raise AwayError("store_unusable", problem=error.strerror or "?") from error
+        except (ArgumentError, ImportError) as error:
             raise StoreError("store_unusable", problem=str(error)) from error
         self._writing = threading.RLock()
         self._away = False  # it refused the last time it was asked
         self._lost = ""  # why a server could not be reached the last time
         self._next_try = 0.0
         try:
-            self._migrate()
+            self._migrate(patience)
         except BaseException:
             self._engine.dispose()  # a connection that is left open would keep the next attempt from it
             raise
 
-    def _migrate(self) -> None:
-        if not self._sqlite:
-            with self.read() as connection:  # where nothing is to be done, nobody's turn is waited for
+    def _migrate(self, patience: float | None) -> None:
+        """What is up to date is only read: it opens while another writes, and where nothing can be written."""
+        with self.read(patience) as connection:
+            if not self._sqlite:
                 server.check(connection)
-                if _version(connection) == len(MIGRATIONS):
-                    return
-        with self.write(None if self._sqlite else MIGRATING) as connection:
+            if _version(connection) == len(MIGRATIONS):
+                return
+        with self.write(patience if self._sqlite else MIGRATING) as connection:
             found = _version(connection)
             for migrate in MIGRATIONS[found:]:
                 migrate(connection)
@@ -148,6 +153,8 @@ class Database:
         except (DBAPIError, NoConnectionError, sqlite3.OperationalError) as error:
             self._away = True
             metrics.database_answered("away")
+            if self._sqlite and _code(error) in OPENED_ANEW:
+                self._engine.dispose()  # a file that was read-only when it was opened stays so for this connection
             raise AwayError("store_unusable", problem=_told(error)) from error
 
     def _reached(self) -> sa.Connection:
@@ -213,6 +220,11 @@ def _version(connection: sa.Connection) -> int:
 def _told(error: BaseException) -> str:
     """What the database said, in one line."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary code of an error, 0 for one of another kind."""
+    return int(getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)) & 0xFF
 
 
 def _prepare(connection: Any, _: Any) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from kb.doors.key_cli import key, reduce
 from kb.doors.replay_cli import replay
 from kb.doors.studio_cli import COMMANDS
 from kb.doors.user_cli import user
-from kb.errors import ArticleError, KBError, SettingError
+from kb.errors import ArticleError, AwayError, KBError, SettingError
 from kb.i18n import explain, say, terminal_language
 from kb.people.users import OPERATOR
 from kb.seen import log
@@ -270,7 +271,7 @@ def serve(open_browser: bool) -> None:
         host, port = context.settings.host, context.settings.port
         url = f"http://{host}:{port}"
         click.echo(context.say("cli.serving", url=url))
-        with wiring.desk().database.read() as connection:
+        with suppress(AwayError), wiring.desk().database.read() as connection:
             if demo.is_offered(connection):
                 click.echo(context.say("demo.hint"))
         if open_browser and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

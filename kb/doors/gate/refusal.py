@@ -8,11 +8,12 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from kb.errors import KBError
+from kb.errors import KBError, StoreError
 from kb.i18n import browser_language, explain
 
 FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/articles-media/", "/component/")  # answered with JSON
 VERSIONED = "/api/v1/"  # {code, message}
+AGAIN = 5  # seconds after which a page that had to wait for the database asks again
 STATUS = {
     "too_fast": 429,
     "request_too_large": 413,
@@ -33,8 +34,10 @@ async def turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers
         return
     language = browser_language(headers.get("accept-language", ""))
     sentence, status = explain(language, error), STATUS.get(error.code, 503)
-    more = {"Retry-After": str(error.facts["seconds"])} if error.code == "too_fast" else None
     reads = scope["method"] in ("GET", "HEAD")
+    more = {"Retry-After": str(error.facts["seconds"])} if error.code == "too_fast" else {}
+    if isinstance(error, StoreError) and reads:
+        more["Refresh"] = str(AGAIN)
     answer: Response
     if scope["path"].startswith(FOR_PROGRAMS) or not reads:
         name = "code" if scope["path"].startswith(VERSIONED) else "error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -14,20 +15,27 @@ from kb.doors.gate.policy import frames_of
 from kb.doors.sign_in.form import Form
 from kb.doors.sign_in.page import page
 from kb.doors.wiring import Desk
-from kb.errors import KBError
-from kb.i18n import explain
+from kb.errors import KBError, StoreError
+from kb.i18n import explain, say
 from kb.people import accounts, sessions
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
+AGAIN = 5  # seconds after which the page looks again whether the database is back
+PATIENCE = 1.0  # seconds that anybody waits for the database here
 GONE = 0  # the life of a cookie that is taken away
 
 
 async def answer(desk: Desk, request: Request, form: Form, status: int = 200) -> Response:
     """The page, as it is for who asks from there."""
-    demo = await to_thread.run_sync(is_demo, desk, request)
+    headers = {"Content-Security-Policy": f"{POLICY}; {frames_of(desk.settings.frame_ancestors)}"}
+    try:
+        demo = await to_thread.run_sync(is_demo, desk, request)
+    except StoreError:
+        demo, status = False, 503
+        form = replace(form, problem=say(form.language, "sign_in.away"), setting_up=False)
+        headers["Refresh"] = f"{AGAIN}; url=/sign-in?{urlencode({'next': form.destination, 'hl': form.hl})}"
     shown = replace(form, demo=demo, company=desk.oidc is not None)
-    policy = f"{POLICY}; {frames_of(desk.settings.frame_ancestors)}"
-    return HTMLResponse(page(shown), status, {"Content-Security-Policy": policy})
+    return HTMLResponse(page(shown), status, headers)
 
 
 async def refused(desk: Desk, request: Request, form: Form, error: KBError, status: int = 400) -> Response:
@@ -62,6 +70,6 @@ def is_local(desk: Desk, request: Request) -> bool:
 
 
 def is_demo(desk: Desk, request: Request) -> bool:
-    """Whether sample people may sign in from there, and the first account be made."""
-    with desk.database.read() as connection:
+    """Whether sample people may sign in from there, and the first account be made. Raises StoreError."""
+    with desk.database.read(PATIENCE) as connection:
         return sessions.demo(connection, local=is_local(desk, request))

@@ -14,7 +14,7 @@ from kb.doors.gate import Visit
 from kb.doors.sign_in.answers import GONE, answer, entered, is_local, refused, set_cookie
 from kb.doors.sign_in.form import form_of, given, onward
 from kb.doors.wiring import Desk
-from kb.errors import KBError
+from kb.errors import KBError, StoreError
 from kb.i18n import LANGUAGES, say
 from kb.people import accounts, sessions
 
@@ -55,7 +55,10 @@ async def sign_out(desk: Desk, request: Request) -> Response:
     """End the session of this browser."""
     visit: Visit = request.state.visit
     if visit.key:
-        await to_thread.run_sync(desk.presence.sign_out, visit.key)
+        try:
+            await to_thread.run_sync(desk.presence.sign_out, visit.key)
+        except StoreError as error:  # it would be said to be over, and not be
+            return await refused(desk, request, form_of(request, {}), error, 503)
     hl = request.query_params.get("hl")
     response = RedirectResponse(f"/sign-in?hl={hl}" if hl in LANGUAGES else "/sign-in", 303)
     set_cookie(desk, visit, response, visit.cookie, "", GONE)

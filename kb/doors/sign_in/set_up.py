@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from kb.doors.sign_in.answers import answer, entered, is_demo, is_local, refused
 from kb.doors.sign_in.form import Form, form_of, given, onward
 from kb.doors.wiring import Desk
-from kb.errors import KBError, NotFoundError, RequestError
+from kb.errors import KBError, NotFoundError, RequestError, StoreError
 from kb.i18n import explain
 from kb.people import accounts, sessions
 from kb.people.users import Role, User
@@ -22,8 +23,9 @@ from kb.people.users import Role, User
 async def show(desk: Desk, request: Request) -> Response:
     """The page, while nobody has an account and who asks is at this machine."""
     form = replace(form_of(request, request.query_params), setting_up=True)
-    if not await to_thread.run_sync(is_demo, desk, request):
-        return _gone(form)
+    with suppress(StoreError):  # `answer` says so
+        if not await to_thread.run_sync(is_demo, desk, request):
+            return _gone(form)
     return await answer(desk, request, form)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from kb.config import Settings, settings
 from kb.content import glossary, products, site
 from kb.content.articles import Article
 from kb.content.site import Site
-from kb.db import Database
+from kb.db import MOMENT, Database
 from kb.doors.floor import FloorKeeper
 from kb.doors.presence import Presence
 from kb.doors.prover import Asker, Prover
@@ -54,6 +55,9 @@ __all__ = [
     "scope_of",
 ]
 
+PATIENCE = 2.0  # seconds that the first asker waits for a database to open …
+AGAIN = 0.5  # … and in which nobody asks again for one that did not
+
 T = TypeVar("T")
 EncoderState = Literal["warming", "ready", "failed"]
 
@@ -76,13 +80,22 @@ class Desk:
     _served: Served | None = None
     _pointer: tuple[str, str] | None = None  # what `CURRENT` said when it was last opened
     _upkeep: Upkeep | None = None
+    _refused: tuple[AwayError, float] | None = None  # why the database did not open, when by the monotonic clock
     _opening: threading.Lock = field(default_factory=threading.Lock)
     _learning: threading.Lock = field(default_factory=threading.Lock)
 
     @functools.cached_property
     def database(self) -> Database:
-        """What happened. Raises StoreError where it cannot be opened; the next asking tries again."""
-        return Database(self.settings.database_url)
+        """What happened. Raises StoreError where it cannot be opened; whoever asks later tries again, but nobody waits
+        for what refused just now: two hundred agents would wait in turn."""
+        refused, since = self._refused or (None, 0.0)
+        if refused and time.monotonic() - since < AGAIN:
+            raise AwayError(refused.code, **refused.facts)
+        try:
+            return Database(self.settings.database_url, MOMENT if refused else PATIENCE)
+        except AwayError as error:
+            self._refused = error, time.monotonic()
+            raise
 
     @property
     def place(self) -> Place:
@@ -107,12 +120,18 @@ class Desk:
         return Issuer(found) if found else None
 
     def check_access(self) -> None:
-        """Refuse to be reached by others while nobody needs a password. Raises SettingError, StoreError."""
+        """Refuse to be reached by others while nobody needs a password. Raises SettingError, StoreError.
+
+        Where the database is away nobody can be signed in, so there is nothing to refuse: what can, starts.
+        """
         here = self.settings
         _ = self.oidc  # named wrongly, it is told now
-        with self.database.read() as connection:
-            if not here.local and not users.any_account(connection):
-                raise SettingError("accounts_missing", host=here.host)
+        try:
+            with self.database.read(PATIENCE) as connection:
+                if not here.local and not users.any_account(connection):
+                    raise SettingError("accounts_missing", host=here.host)
+        except AwayError as error:
+            log.warning("starting without the database: %s", error)
         if not here.addresses:
             raise SettingError("origins_missing", host=here.host)
 
