@@ -57,7 +57,7 @@ class Spool:
         try:
             write_file(place, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
         except OSError as error:
-            raise AwayError("store_unusable", problem=str(error)) from error
+            raise AwayError("store_unusable", problem=error.strerror or "?") from error
 
     def waiting(self) -> int:
         """How many wait."""

@@ -19,6 +19,7 @@ from kb.content.articles import Article, linked
 from kb.durable import write_file
 from kb.errors import NotFoundError, RequestError
 from kb.people.users import Action, User, require
+from kb.studio.writing import writable
 
 FOLDER = "_media"
 MOST_BYTES = 8 * 2**20
@@ -57,7 +58,8 @@ def put(folder: Path, raw: bytes, by: User, name: str = "") -> str:
     kept, name = _kept(folder, raw, name)
     place = folder / FOLDER / name
     if not place.exists():
-        write_file(place, kept)
+        with writable():
+            write_file(place, kept)
     return name
 
 

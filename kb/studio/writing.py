@@ -145,8 +145,21 @@ def _check_new(folder: Path, new: Article) -> None:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Nobody else writes to the articles folder meanwhile, in no process of ours."""
-    make_folder(folder)
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Nobody else writes to the articles folder meanwhile, in no process of ours.
+
+    Raises RequestError where it takes nothing: it is full, read-only, not ours to write.
+    """
+    with writable():
+        make_folder(folder)
+        with (folder / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def writable() -> Iterator[None]:
+    """What the disk refuses of an article or a picture is told in a sentence. Raises RequestError."""
+    try:
         yield
+    except OSError as error:
+        raise RequestError("article_unwritable", problem=error.strerror or "?") from error
