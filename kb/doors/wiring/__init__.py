@@ -90,7 +90,7 @@ class Desk:
         for what refused just now: two hundred agents would wait in turn."""
         refused, since = self._refused or (None, 0.0)
         if refused and time.monotonic() - since < AGAIN:
-            raise AwayError(refused.code, **refused.facts)
+            raise AwayError("store_unusable", problem=refused.facts["problem"])
         try:
             return Database(self.settings.database_url, MOMENT if refused else PATIENCE)
         except AwayError as error:
