@@ -24,7 +24,7 @@ test: setup-dev browser tools
 
 # XSS_LIST=path adds a list of strings, one a line
 security: setup-dev browser $(TOOLS)/.ready
-	SECURITY=long $(BIN)/python -m pytest tests/security tests/browser/test_xss.py --timeout 3600
+	SECURITY=long $(BIN)/python -m pytest tests/security tests/browser/test_xss.py tests/browser/test_offline.py --timeout 3600
 	$(BIN)/python .ci/audit.py $(TOOLS)/bin/pip-audit
 
 # After a change of requirements.txt or requirements-dev.txt
