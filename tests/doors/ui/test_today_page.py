@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from kb import tables
@@ -217,3 +221,28 @@ def test_an_empty_base_offers_its_supervisor_a_sample_and_nobody_else(look: Look
         assert ("demo-fill" in [one.key for one in look("today", by).button]) is offered
     call(desk, MAY)
     assert "demo-fill" not in [one.key for one in look("today", SUE).button]
+
+
+def test_everybody_takes_a_copy_of_what_they_see_and_hands_in_what_they_noted(
+    look: Look, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: dict[str, Any] = {}
+    note = {"id": "00112233aabb", "q": "refund to 13812345678", "at": (NOW - DAY).isoformat()}
+    held = {"firstcall": "notes", "version": 1, "by": "may", "copy": "c", "generation": "g", "notes": [note]}
+    monkeypatch.setattr(
+        st, "download_button", lambda label, made, name, *_, **__: offered.update({label: (made, name)})
+    )
+    monkeypatch.setattr(
+        st, "file_uploader", lambda *_, **__: SimpleNamespace(getvalue=lambda: json.dumps(held).encode())
+    )
+    app = look("today", MAY)
+    assert [one.value for one in app.success] == ["Gaps imported: 1."]
+    with desk.database.read() as connection:
+        rows = connection.execute(sa.select(tables.gap.c.question, tables.gap_report.c.agent)).all()
+    assert [tuple(row) for row in rows] == [("refund to ‹phone›", "may")]
+    made, name = offered["Download the offline copy"]
+    assert name.startswith("firstcall-offline-20")
+    assert '"whom":"May"' in made().decode()
+    with desk.database.read() as connection:
+        row = connection.execute(sa.select(tables.audit.c.by, tables.audit.c.act, tables.audit.c.about)).one()
+    assert tuple(row) == ("may", "export", "offline copy")
