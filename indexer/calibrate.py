@@ -32,7 +32,7 @@ from kb.finding.search import (
     stand_in,
 )
 from kb.finding.verdict import Prior, Signals, Trial
-from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope
+from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope, may_see
 
 OWN_TEXTS = 200  # questions, and as many titles, asked of the base in a language
 OWN_GAPS = 100  # of them, asked in each language apart
@@ -80,24 +80,36 @@ def abroad(engine: Engine, encoder: Encoder, everything: Sequence[Article], scop
 def trials(
     engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope
 ) -> Mapping[str, Sequence[Trial]]:
-    """A sample of the base's own questions and titles, and of those it has learnt, asked of it, by language."""
+    """A sample of what the base has learnt, asked of it, by language; where that is little, of its own questions and
+    titles too."""
     found: dict[str, list[Trial]] = {}
     for language in LANGUAGES:
-        texts = _own_texts(engine, everything, language)
-        chosen = [pair for kind in ASKS for pair in _sample([it for it in texts if it[1].kind == kind], OWN_TEXTS)]
         seen = languages.scopes(scope, language)[0] if engine.mixed(scope, language) else scope
-        asked = [text.clean(shown) for _, _, shown in chosen]
-        rows = encoder.queries(asked)
-        found[language] = [
-            _trial(engine, seen, one, chunk, question, vector)
-            for (one, chunk, _), question, vector in zip(chosen, asked, rows, strict=True)
-        ] + _lessons(engine, encoder, seen, language)
+        found[language] = _lessons(engine, encoder, seen, language)
+        if len(found[language]) < verdict.MIN_SAMPLES:
+            found[language] += _own(engine, encoder, everything, seen, language)
     return found
+
+
+def _own(engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope, language: str) -> list[Trial]:
+    texts = _own_texts(engine, everything, language)
+    chosen = [pair for kind in ASKS for pair in _sample([it for it in texts if it[1].kind == kind], OWN_TEXTS)]
+    asked = [text.clean(shown) for _, _, shown in chosen]
+    rows = encoder.queries(asked)
+    return [
+        _trial(engine, scope, one, chunk, question, vector)
+        for (one, chunk, _), question, vector in zip(chosen, asked, rows, strict=True)
+    ]
 
 
 def _lessons(engine: Engine, encoder: Encoder, scope: Scope, language: str) -> list[Trial]:
     """Learnt questions, each asked as if it had not been learnt: these are callers' own words."""
-    some = _sample([one for one in engine.lessons if text.language(one.question) == language], OWN_LESSONS)
+    here = [
+        one
+        for one in engine.lessons
+        if text.language(one.question) == language and may_see(scope, engine.article(one.article))
+    ]
+    some = _sample(here, OWN_LESSONS)
     asked = [text.clean(one.question) for one in some]
     rows = encoder.queries(asked)
     return [_lesson(engine, scope, *one) for one in zip(some, asked, rows, strict=True)]
