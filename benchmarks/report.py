@@ -203,6 +203,22 @@ def verdict() -> str:
     return f"{text}\n\n{table(header, rows)}"
 
 
+def verdict_learnt() -> str:
+    """The same once calls were solved, beside what it is before."""
+    rows = []
+    for one in results("verdict_learnt"):
+        ours, top = one["systems"]["firstcall"], one["systems"]["top_cosine"]
+        cells = [f"{ours[name]:.3f} / {top[name]:.3f}" for name in ("auroc", "false_missing", "ece")]
+        rows.append([f"{one['data']} ({one['answerable']} / {one['gaps']})", one["lessons"], *cells])
+    text = (
+        "**Verdict with lessons** (`python benchmarks/verdict.py DATA_DIR --learn 5 --json OUT`): the same after calls "
+        "solved five questions of each article, on the questions left; an intent's article then says no more than its "
+        "name. The top cosine may be a lesson's. *Found* begins where the base's own lessons say."
+    )
+    header = ["set (answerable / gaps)", "lessons", "AUROC", "wrongly missing", "calibration error"]
+    return f"{text}\n\n{table(header, rows)}"
+
+
 def pages(found: Mapping[str, Any]) -> str:
     """How long the supervisor's pages take over a busy journal."""
     rows = [[name, both(ms)] for name, ms in found["systems"].items()]
@@ -247,7 +263,7 @@ def duplicates(found: Mapping[str, Any]) -> str:
 
 def figures() -> str:
     """All tables there are results for."""
-    parts = [retrieval(), typing(), noise(), verdict(), clusters()]
+    parts = [retrieval(), typing(), noise(), verdict(), verdict_learnt(), clusters()]
     for name, draw in (
         ("duplicates", duplicates),
         ("live", live),
