@@ -209,13 +209,21 @@ def verdict_learnt() -> str:
     for one in results("verdict_learnt"):
         ours, top = one["systems"]["firstcall"], one["systems"]["top_cosine"]
         cells = [f"{ours[name]:.3f} / {top[name]:.3f}" for name in ("auroc", "false_missing", "ece")]
-        rows.append([f"{one['data']} ({one['answerable']} / {one['gaps']})", one["lessons"], *cells])
+        asked = f"{one['data']} ({one['answerable']} / {one['gaps']})"
+        rows.append([asked, one["lessons"], *cells, one["versus"]["top_cosine"]["verdict"]])
     text = (
         "**Verdict with lessons** (`python benchmarks/verdict.py DATA_DIR --learn 5 --json OUT`): the same after calls "
         "solved five questions of each article, on the questions left; an intent's article then says no more than its "
         "name. The top cosine may be a lesson's. *Found* begins where the base's own lessons say."
     )
-    header = ["set (answerable / gaps)", "lessons", "AUROC", "wrongly missing", "calibration error"]
+    header = [
+        "set (answerable / gaps)",
+        "lessons",
+        "AUROC",
+        "wrongly missing",
+        "calibration error",
+        "against top cosine",
+    ]
     return f"{text}\n\n{table(header, rows)}"
 
 
