@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kb.errors import SettingError
 
@@ -42,8 +43,9 @@ class Settings:
                  machine in any case
     keep:        how many generations stay (≥ 2: the one before must be there to fall back on)
     api_key:     the key that `python -m kb mcp` acts for; '' = it is given otherwise
-    webhooks:    addresses told what becomes of a gap, with commas between them; '' = none, and nothing leaves
-    webhook_secret: signs what is sent there
+    webhooks:    addresses told what happens, with commas between them; '' = none, and nothing leaves
+    webhook_secret: signs what is sent there; two with a comma while receivers change from the second to the first
+    webhook_allow: hosts among them that may be inside, or without TLS, with commas between them
     metrics_port: where this machine alone reads metrics (Prometheus); 0 = nowhere
     log:         file that the program's log is added to; '' = standard error
     backup_days, drill_days: age in days of the last backup, and of the last restore drill, from which it is told of
@@ -79,6 +81,7 @@ class Settings:
     api_key: str = field(default="", repr=False)
     webhooks: str = ""
     webhook_secret: str = field(default="", repr=False)
+    webhook_allow: str = ""
     metrics_port: int = 9464
     log: str = ""
     backup_days: int = 2
@@ -107,6 +110,16 @@ class Settings:
     def log_file(self) -> Path | None:
         """Where the program's log goes, None for standard error."""
         return Path(self.log).expanduser().absolute() if self.log else None
+
+    @property
+    def webhook_addresses(self) -> tuple[str, ...]:
+        """Where it is told what happens."""
+        return tuple(filter(None, self.webhooks.split(",")))
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What signs it, the newest first."""
+        return tuple(one.strip() for one in self.webhook_secret.split(",") if one.strip())
 
     @property
     def local(self) -> bool:
@@ -193,11 +206,23 @@ def settings(env: Mapping[str, str] = os.environ) -> Settings:
             raise SettingError("setting_unknown", name=name, known=", ".join(sorted(known)))
         given[known[name].name] = _read(known[name].name, name, value)
     found = Settings(**given)  # type: ignore[arg-type]
-    if found.webhooks and len(found.webhook_secret) < LEAST_SECRET:
-        raise SettingError("webhook_secret_short", name="KB_WEBHOOK_SECRET", least=LEAST_SECRET)
+    _check_webhooks(found)
     if found.samesite == "none" and not (found.frame_ancestors and found.only_tls):
         raise SettingError("samesite_without_tls", name="KB_SAMESITE")
     return found
+
+
+def _check_webhooks(found: Settings) -> None:
+    """Raises SettingError where something would leave unsigned, or readable on its way."""
+    secrets = found.webhook_secrets
+    if found.webhooks and not (secrets and all(len(one) >= LEAST_SECRET for one in secrets)):
+        raise SettingError("webhook_secret_short", name="KB_WEBHOOK_SECRET", least=LEAST_SECRET)
+    allowed = found.webhook_allow.split(",")
+    for url in found.webhook_addresses:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme != "https" and not is_loopback(host) and host not in allowed:
+            raise SettingError("webhook_not_https", name="KB_WEBHOOKS", host=host)
 
 
 def _read(field: str, name: str, value: str) -> object:
@@ -220,6 +245,8 @@ def _read(field: str, name: str, value: str) -> object:
         return ",".join(filter(None, (one.strip() for one in value.split(","))))
     if field == "webhooks":
         return ",".join(_address(name, one.strip()) for one in value.split(","))
+    if field == "webhook_allow":
+        return ",".join(one.strip().lower() for one in value.split(","))
     if field in ("origins", "frame_ancestors"):
         return ",".join(_origin(name, one) for one in value.split(","))
     choices = CHOICES.get(field)

@@ -320,6 +320,7 @@ outbox = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("data", sa.Text, nullable=False),  # JSON, without personal data
     sa.Index("outbox_by_time", "at"),
+    sqlite_autoincrement=True,  # a number is never given again: those that were handed over are gone
 )
 
 # What is to be told to which address, until it has it. `id` is made of what happened and the address.
@@ -341,6 +342,7 @@ webhook = sa.Table(
     sa.Column("subject", sa.String(240), nullable=False, default="", server_default=""),
     sa.Index("webhook_waiting", "sent_at", "next_at"),
     sa.Index("webhook_in_order", "url", "subject", "number"),
+    sa.Index("webhook_of_event", "event"),
 )
 
 # --- learning --------------------------------------------------------------------------------------

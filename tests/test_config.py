@@ -48,6 +48,7 @@ def test_nothing_set_gives_the_defaults() -> None:
         api_key="",
         webhooks="",
         webhook_secret="",
+        webhook_allow="",
         language="auto",
     )
 
@@ -84,6 +85,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         "KB_INDEX_IN": "files",
         "KB_WEBHOOKS": "https://chat.example.com/hook, http://127.0.0.1:9/b?c=d",
         "KB_WEBHOOK_SECRET": "sixteen letters!",
+        "KB_WEBHOOK_ALLOW": "Chat.corp, 127.0.0.9",
         "KB_METRICS_PORT": "0",
         "KB_LOG": "/var/log/firstcall.jsonl",
         "KB_BACKUP_DAYS": "1",
@@ -120,6 +122,7 @@ def test_every_setting_is_read_from_its_own_variable(tmp_path: Path) -> None:
         index_in="files",
         webhooks="https://chat.example.com/hook,http://127.0.0.1:9/b?c=d",
         webhook_secret="sixteen letters!",
+        webhook_allow="chat.corp,127.0.0.9",
         metrics_port=0,
         log="/var/log/firstcall.jsonl",
         backup_days=1,
@@ -166,7 +169,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         "KB_HOME, KB_HOST, KB_INDEX_IN, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, "
         "KB_OFFLINE, KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, "
         "KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, "
-        "KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, "
+        "KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, KB_WEBHOOK_ALLOW, "
         "KB_WEBHOOK_SECRET",
     }
 
@@ -330,6 +333,23 @@ def test_a_webhook_is_an_address_on_the_web(value: str) -> None:
 def test_nothing_is_sent_unsigned(secret: dict[str, str]) -> None:
     error = refused({"KB_WEBHOOKS": "https://x/y"} | secret)
     assert (error.code, error.facts) == ("webhook_secret_short", {"name": "KB_WEBHOOK_SECRET", "least": 16})
+
+
+@pytest.mark.parametrize("url", ["http://chat.corp/x", "https://kb.example.com/,http://10.0.0.8/x"])
+def test_what_is_told_does_not_leave_in_the_clear_unless_the_host_is_named(url: str) -> None:
+    env = {"KB_WEBHOOKS": url, "KB_WEBHOOK_SECRET": "sixteen letters!"}
+    error = refused(env)
+    host = "chat.corp" if "chat" in url else "10.0.0.8"
+    assert (error.code, error.facts) == ("webhook_not_https", {"name": "KB_WEBHOOKS", "host": host})
+    allowed = settings(env | {"KB_WEBHOOK_ALLOW": "chat.corp,10.0.0.8"})
+    assert allowed.webhook_addresses == tuple(url.split(","))
+
+
+def test_two_secrets_sign_while_one_takes_the_place_of_the_other() -> None:
+    both = {"KB_WEBHOOKS": "https://x/y", "KB_WEBHOOK_SECRET": "the new secret, one,the old secret, two"}
+    assert refused(both).code == "webhook_secret_short"  # a comma is between secrets, not in one
+    both["KB_WEBHOOK_SECRET"] = "the-new-secret-one, the-old-secret-two"
+    assert settings(both).webhook_secrets == ("the-new-secret-one", "the-old-secret-two")
 
 
 def test_the_secret_is_not_shown_with_the_settings() -> None:

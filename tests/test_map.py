@@ -40,7 +40,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.people.roster",
         "kb.people.oidc",
     ),
-    "systems": ("kb.systems.outbox", "kb.systems.receipts", "kb.systems.webhooks"),
+    "systems": ("kb.systems.outbox", "kb.systems.receipts", "kb.systems.post", "kb.systems.webhooks"),
     "content": (
         "kb.content.articles",
         "kb.content.body",
@@ -117,7 +117,6 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.care.move",
         "kb.care.personal",
         "kb.care.leaving",
-        "kb.care.webhooks",
         "kb.care.chores",
         "kb.care.demo",
     ),

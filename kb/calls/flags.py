@@ -13,6 +13,7 @@ from kb.calls.journal import checked_id
 from kb.errors import NotFoundError, RequestError
 from kb.masking import mask
 from kb.people.users import Action, User, require
+from kb.systems import outbox
 
 REASONS = ("wrong", "outdated", "unclear", "jargon", "other")
 MAX_TEXT = 1_000
@@ -56,6 +57,9 @@ def put(connection: sa.Connection, by: User, flag: Flag) -> None:
     known = sa.select(tables.flag.c.id).where(tables.flag.c.id == checked_id(flag.id))
     if connection.scalar(known) is None:
         connection.execute(sa.insert(tables.flag).values(**facts))
+        if not by.tag:
+            told = {"flag": flag.id, "article": flag.article, "version": flag.version, "reason": flag.reason}
+            outbox.put(connection, "flag.raised", f"article:{flag.article}", flag.at, **told)
 
 
 def undo(connection: sa.Connection, by: User, id: str, at: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,19 @@ import numpy as np
 from indexer.engine import Engine
 from indexer.vectors import VectorCache
 from kb import text
-from kb.care import webhooks
-from kb.db import Database
+from kb.db import Connection, Database
 from kb.finding.search import Encoder, Tokens, Vector
-from kb.gaps import misses
+from kb.gaps import cost, misses
 from kb.gaps.clusters import Space, joining, regrouping
 from kb.people.users import OPERATOR
 from kb.seen.log import log
+from kb.systems import outbox, webhooks
+from kb.systems.post import over_http
+from kb.systems.webhooks import Post
 
 AT_ONCE = 8  # questions embedded without letting a search in between
 OWN = 512  # of the base's questions, from which its space is measured
+AGAIN = timedelta(hours=2)  # a surge is told again after twice this at the most
 LEAST = 2 * AT_ONCE  # of them: fewer say nothing of where questions lie
 
 
@@ -131,23 +134,44 @@ def questions_of(engine: Engine) -> list[str]:
     return [asked[i] for i in sorted(chosen.tolist())]
 
 
-def deliver(database: Database, urls: Sequence[str], secret: str, at: datetime) -> int:
-    """Tell the named systems what became of gaps, and which surge; how many messages went through. Raises StoreError.
+def deliver(database: Database, urls: Sequence[str], secrets: Sequence[str], at: datetime, by: Post = over_http) -> int:
+    """Tell the named systems what happened since the last time; how many messages were taken. Raises StoreError.
 
-    Nothing is read or sent where nobody is named.
+    An address that cannot be reached is left alone until its next turn. Nothing is sent where nobody is named.
     """
-    if not urls:
-        return 0
     with database.write() as connection:
+        if urls:
+            _tell_surges(connection, at)
         webhooks.queue(connection, OPERATOR, urls, at)
-        webhooks.queue_surges(connection, OPERATOR, urls, at)
-        waiting = webhooks.due(connection, at)
-    through = 0
-    for hook in waiting:
-        done, problem = webhooks.send(hook, secret, at)
-        if problem:
-            log.warning("webhook_failed", kind=hook.kind)
-        with database.write() as connection:
-            webhooks.note(connection, OPERATOR, hook, done, problem, at)
-        through += done
-    return through
+    taken, away = 0, set[str]()
+    while True:
+        with database.read() as connection:
+            waiting = webhooks.due(connection, at, but=away)
+        if not waiting:
+            return taken
+        for hook in waiting:
+            if hook.url not in away:
+                sent = webhooks.send(hook, secrets, at, by)
+                if sent.problem:
+                    log.warning("webhook_not_taken", kind=hook.kind)
+                with database.write() as connection:
+                    webhooks.note(connection, OPERATOR, hook, sent, at)
+                away |= {hook.url} if sent.away else set()
+                taken += not sent.problem
+
+
+def _tell_surges(connection: Connection, at: datetime) -> None:
+    """Each gap of real calls that surges now, once a surge: told in the `AGAIN` this falls into, or in the one before
+    it, it is the same one."""
+    slot = int(at.timestamp() // AGAIN.total_seconds())
+    for surge in cost.surges(connection, OPERATOR, at):
+        now, before = (f"surge {surge.gap.id} {n}" for n in (slot, slot - 1))
+        if any(webhooks.known(connection, outbox.id_of(one)) for one in (now, before)):
+            continue
+        counts = {
+            "calls": surge.calls,
+            "minutes": int(cost.WINDOW / timedelta(minutes=1)),
+            "usual": round(surge.usual, 2),
+        }
+        facts = {"gap": surge.gap.id, "since": surge.since.isoformat()}
+        outbox.put(connection, "gap.surge", f"gap:{surge.gap.id}", at, once=now, **facts, **counts)

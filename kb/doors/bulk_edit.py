@@ -104,6 +104,6 @@ def _write(
     """One text, with what stood there before and what stands there now. Drafts of it stay: their save will merge."""
     saved = writing.save(desk.settings.articles, path, source, base, by)
     if saved.old is not None:
-        revisions.record(connection, saved.old, at, revisions.DISK, "disk")
+        revisions.record(connection, saved.old, at, revisions.DISK, "disk", news=False)
     revisions.record(connection, saved.article, at, by.id, cause)
     moves.written(connection, by, saved.article.id, at, shown=saved.article.state in ANSWERING_STATES)

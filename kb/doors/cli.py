@@ -26,7 +26,7 @@ from kb.doors.answer import QUESTION, answer
 from kb.doors.assistant.command import mcp
 from kb.doors.audit_cli import audit
 from kb.doors.care_cli import backup, doctor
-from kb.doors.key_cli import key, reduce
+from kb.doors.key_cli import key, reduce, webhook
 from kb.doors.replay_cli import replay
 from kb.doors.studio_cli import COMMANDS
 from kb.doors.user_cli import user
@@ -71,6 +71,7 @@ main.add_command(backup)
 main.add_command(doctor)
 main.add_command(replay)
 main.add_command(key)
+main.add_command(webhook)
 main.add_command(reduce)
 main.add_command(mcp)
 for _command in COMMANDS:

@@ -1,4 +1,4 @@
-"""`python -m kb key …`, `python -m kb reduce`: keys for programs, and old calls made counts."""
+"""`python -m kb key …`, `webhook …`, `reduce`: keys for programs, what they were told, and old calls made counts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kb.doors.user_cli import run
 from kb.i18n import say
 from kb.people import keys
 from kb.people.users import OPERATOR
+from kb.systems import webhooks
 
 
 @click.command()
@@ -95,5 +96,45 @@ def list_command() -> None:
             click.echo("\t".join(facts + ([say(language, "key.is_revoked")] if one.revoked_at else [])))
         if not found:
             click.echo(say(language, "key.nothing"))
+
+    run(command)
+
+
+# --- what other systems were told ----------------------------------------------------------------
+
+
+@click.group()
+def webhook() -> None:
+    """What other systems were told: list it, send again what was given up."""
+
+
+@webhook.command(name="list")
+@click.option("--state", type=click.Choice(["waiting", "sent", "dead"]), help="Only these.")
+def list_hooks(state: webhooks.State | None) -> None:
+    """Every message of the last 30 days: id, state, kind, subject, where to, tries, what went wrong."""
+
+    def command(database: Database, language: str) -> None:
+        with database.read() as connection:
+            found = webhooks.deliveries(connection, OPERATOR, state)
+        for one in found:
+            facts = (one.id[:12], one.state, one.kind, one.subject, one.origin, str(one.tries), one.problem or "-")
+            click.echo("\t".join(facts))
+        if not found:
+            click.echo(say(language, "webhook.nothing"))
+
+    run(command)
+
+
+@webhook.command()
+@click.argument("id")
+def retry(id: str) -> None:
+    """Send a message that was given up anew. ID may be its beginning, as `list` shows it."""
+
+    def command(database: Database, language: str) -> None:
+        with database.write() as connection:
+            dead = (one.id for one in webhooks.deliveries(connection, OPERATOR, "dead"))
+            whole = next((one for one in dead if len(id) >= 8 and one.startswith(id)), id)
+            webhooks.again(connection, OPERATOR, whole, datetime.now(UTC))
+        click.echo(say(language, "webhook.again", id=id))
 
     run(command)

@@ -176,7 +176,7 @@ def save_with(
     """The same inside a transaction of the caller's, in whose commit it is stamped."""
     saved = writing.save(desk.settings.articles, path, source, base, by, mark)
     if saved.old is not None and revisions.latest(connection, saved.old.id) is None:
-        revisions.record(connection, saved.old, at, revisions.DISK, "disk")
+        revisions.record(connection, saved.old, at, revisions.DISK, "disk", news=False)
     if saved.changed:
         revisions.record(connection, saved.article, at, by.id, cause)
         act = "publish" if saved.article.state == "validated" else "edit"
@@ -241,7 +241,7 @@ def say_the_same(desk: Desk, by: User, id: str, at: datetime) -> None:
     person may see, NotAllowedError where they may not change it."""
     article = article_of(desk, by, id)
     with desk.database.write() as connection:
-        revisions.record(connection, article, at, revisions.DISK, "disk")  # what was not stamped yet
+        revisions.record(connection, article, at, revisions.DISK, "disk", news=False)  # what was not stamped yet
         revisions.in_step(connection, by, article, at)
         audit.append(connection, by.id, "edit", at, id, cause=revisions.TWIN, version=article.version[:8])
 

@@ -20,6 +20,7 @@ from kb.calls.journal import checked_id
 from kb.errors import NotFoundError, RequestError
 from kb.masking import mask
 from kb.people.users import Action, User, require
+from kb.systems import outbox
 
 STATES = (
     *("new", "triaged", "assigned", "in_work", "published", "verified", "not_needed", "duplicate", "already_there"),
@@ -114,6 +115,9 @@ def record(connection: sa.Connection, by: User, report: Report, *, product: str 
         facts = {"question": question, "lang": text.language(question), "product": product, "state": "new"}
         facts["tag"] = by.tag
         connection.execute(sa.insert(tables.gap).values(id=report.gap, at=report.at, **facts))
+        if not by.tag:
+            told = {"gap": report.gap, "lang": facts["lang"], "product": product}
+            outbox.put(connection, "gap.recorded", f"gap:{report.gap}", report.at, **told)
     join(connection, by, report)
 
 

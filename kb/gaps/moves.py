@@ -21,6 +21,7 @@ from kb.gaps import gap
 from kb.gaps.gap import OPEN, Gap
 from kb.masking import mask
 from kb.people.users import Action, User, may, require
+from kb.systems import outbox
 
 MAX_WHY = 1_000
 RECURRED = "recurred"  # missed again after it was answered
@@ -235,6 +236,11 @@ def _step(connection: sa.Connection, by: User, row: sa.Row[Any], after: str, at:
     kept = {name: said[name] for name in ("article", "owner", "department", "due_at") if said[name]}
     closed_at = None if after in OPEN else row.closed_at or at
     _change(connection, row.id, state=after, closed_at=closed_at, **kept)
+    if not row.tag:
+        told = {"gap": row.id, "state": after, "article": said["article"]}
+        outbox.put(connection, "gap.state_changed", f"gap:{row.id}", at, before=row.state, **told)
+        if after not in OPEN:
+            outbox.put(connection, "gap.closed", f"gap:{row.id}", at, **told)
     return made
 
 

@@ -20,6 +20,7 @@ from kb.gaps import gap, moves
 from kb.gaps.diagnosis import TOP, Asking
 from kb.i18n import say
 from kb.people.users import Action, User, require
+from kb.systems import outbox
 
 PROVEN = ("published", "verified")  # states of a gap that are replayed
 BODY_LEAST = 24  # letters of its own that a body has; a Chinese one counts as two
@@ -139,6 +140,11 @@ def settle(connection: sa.Connection, by: User, made: Proof, at: datetime) -> st
     if after:
         reason = "" if made.is_green else f"{why(made, 'zh')} {why(made, 'en')}"
         moves.move(connection, by, made.gap, after, at, why=reason, article=made.article)
+    if after == "reopened" and not now.tag:
+        failed = sum(1 for line in made.lines if not line.is_green)
+        told = {"gap": made.gap, "article": made.article, "generation": made.generation}
+        asked = len(made.lines)
+        outbox.put(connection, "replay.failed", f"gap:{made.gap}", at, **told, failed=failed, asked=asked)
     return after
 
 

@@ -19,8 +19,10 @@ from kb import tables
 from kb.content import versions
 from kb.content.articles import Article, parse
 from kb.errors import ArticleError, NotFoundError
+from kb.people.scope import ANSWERING_STATES
 from kb.people.users import User
 from kb.studio.life import check_change, may_read
+from kb.systems import outbox
 
 TWIN = "twin"  # no change: somebody saw that both languages say the same
 CAUSES = ("studio", "disk", "restore", "import", "bulk", "move", "api", TWIN)
@@ -48,14 +50,22 @@ class Revision:
     state: str
 
 
-def record(connection: sa.Connection, new: Article, at: datetime, by: str, cause: str) -> Revision | None:
-    """Keep that an article reads as `new` from now on; None where its latest revision says so already."""
+def record(
+    connection: sa.Connection, new: Article, at: datetime, by: str, cause: str, *, news: bool = True
+) -> Revision | None:
+    """Keep that an article reads as `new` from now on; None where its latest revision says so already.
+
+    news: False where it read so before, and only nobody had kept it: nobody is told that it was published
+    """
     last = latest(connection, new.id)
     if last is not None and (last.sha256, last.path) == (new.version, new.path):
         return None
     versions.keep(connection, new, at)
     before = last.sha256 if last else ""
     there = {"article": new.id, "path": new.path, "sha256": new.version, "state": new.state}
+    if news and new.state in ANSWERING_STATES:
+        told = {"article": new.id, "version": new.version, "state": new.state, "lang": new.lang, "cause": cause}
+        outbox.put(connection, "article.published", f"article:{new.id}", at, **told)
     return _add(connection, **there, parent=before, at=at, by=by[:200], cause=cause)
 
 
@@ -70,6 +80,11 @@ def record_removed(connection: sa.Connection, article: str, at: datetime, by: st
 def _add(connection: sa.Connection, **facts: Any) -> Revision:
     key = connection.execute(sa.insert(tables.revision).values(**facts)).inserted_primary_key
     return Revision(id=key[0] if key else 0, **facts)
+
+
+def any_yet(connection: sa.Connection) -> bool:
+    """Whether any change of any article was ever kept."""
+    return connection.scalar(sa.select(sa.literal(1)).select_from(tables.revision).limit(1)) is not None
 
 
 def latest(connection: sa.Connection, article: str) -> Revision | None:

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from kb.doors import wiring
 from kb.doors.v1.table import DOORS
 from kb.people import keys
 from kb.people.users import GRANTED, OPERATOR
+from kb.systems import outbox, webhooks
 from tests import gated
 from tests.fake_encoder import HashEncoder
 from tests.test_docs import blocks
@@ -97,6 +98,28 @@ def test_every_request_of_the_page_is_answered(client: tuple[TestClient, str]) -
     assert answers["GET calls/crm-77/summary"]["text"].split("\n")[1] == "客户问：my router blinks red"
     again = browser.request("POST", f"{BASE}/api/v1/gaps", headers=sent[3].headers, content=sent[3].body)
     assert again.json() == answers["POST gaps"]
+
+
+def test_the_receiver_of_the_page_knows_our_messages_from_others() -> None:
+    (source,) = blocks(PAGE, "python")
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    is_ours, at, body = scope["is_ours"], datetime.now(UTC), '{"type": "gap.closed", "词": 1}'.encode()
+    sent: dict[str, str] = {}
+
+    def by(_: str, __: bytes, headers: Mapping[str, str]) -> int:
+        sent.update({name.lower(): value for name, value in headers.items()})
+        return 204
+
+    hook = webhooks.Hook("m", "evt_1", "https://x/", "gap.closed", body.decode(), 0)
+    assert webhooks.send(hook, ("the-new-secret-one", "the-old-secret-two"), at, by) == webhooks.Sent()
+    assert is_ours(sent, body, "the-new-secret-one")
+    assert is_ours(sent, body, "the-old-secret-two")
+    assert not is_ours(sent, body, "another-secret-of-ours")
+    assert not is_ours(sent, body + b" ", "the-new-secret-one")
+    assert not is_ours(sent | {"webhook-id": "evt_2"}, body, "the-new-secret-one")
+    assert not is_ours(sent, body, "the-new-secret-one", now=at.timestamp() + 301)
+    assert set(outbox.KINDS) == set(re.findall(r"`([a-z]+\.[a-z_]+)`", PAGE.split("## Webhooks")[1].split("\n\n")[1]))
 
 
 def test_the_page_names_every_scope_and_says_nothing_of_others() -> None:

@@ -170,8 +170,8 @@ def meet(_: Desk, connection: Connection, ask: Ask) -> dict[str, Any]:
 
 
 def _new(ask: Ask, of: str) -> Report:
-    id = uuid4().hex
-    return Report(id, of, checked_pop(ask.given.call or id), ask.by.id, ask.at, ask.given.question)
+    id, given = uuid4().hex, ask.given
+    return Report(id, of, checked_pop(given.call) if given.call else id, ask.by.id, ask.at, given.question)
 
 
 def run(desk: Desk, ask: Ask) -> dict[str, Any]:

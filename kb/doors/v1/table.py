@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kb.doors.v1 import articles, calls, gaps, search
+from kb.doors.v1 import articles, calls, gaps, hooks, search
 from kb.doors.v1.door import Door
 
-DOORS: tuple[Door, ...] = (*search.DOORS, *calls.DOORS, *gaps.DOORS, *articles.DOORS)
+DOORS: tuple[Door, ...] = (*search.DOORS, *calls.DOORS, *gaps.DOORS, *articles.DOORS, *hooks.DOORS)

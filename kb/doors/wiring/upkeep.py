@@ -11,6 +11,7 @@ import gc
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kb.care import retention
@@ -21,13 +22,15 @@ from kb.errors import GenerationError, KBError, PublishError
 from kb.people import audit, users
 from kb.seen.log import log
 from kb.studio import revisions
+from kb.systems.post import over_http
 
 if TYPE_CHECKING:
     from kb.doors.wiring import Desk
 
 FOLLOW_SECONDS = 0.5
 REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
-GAPS_SECONDS = 60.0  # between two looks at what missed, and at who is to be told
+GAPS_SECONDS = 60.0  # between two looks at what missed
+TELL_SECONDS = 10.0  # between two looks at what other systems are to be told
 BUSY_SECONDS = 1.0  # between two tries, while another program publishes or after a failure
 FULL_SECONDS = 5.0  # between two tries, while the disk takes nothing
 CHECK_SECONDS = 600.0  # between two readings of every byte of the index
@@ -79,8 +82,7 @@ class Upkeep:
             self._again("reduce old calls", lambda: rest(self._reduce_rest), self._keep_short)
         if desk.settings.offline:
             self._again("write offline copies", lambda: rest(COPY_SECONDS), lambda at: self._copies.look(desk, at))
-        if desk.settings.webhooks:
-            self._again("tell what became of gaps", lambda: rest(GAPS_SECONDS), self._tell)
+        self._again("tell other systems", lambda: rest(TELL_SECONDS), self._tell)
         self._run("keep up with the articles", self._keep_up)
 
     def stop(self) -> None:
@@ -243,12 +245,13 @@ class Upkeep:
         there = {id: (one.sha256, one.path) for id, one in opened.manifest.articles.items()}
         with desk.database.read() as connection:
             changed, gone = revisions.behind(connection, there)
+            news = revisions.any_yet(connection)  # else the base is new to us, not its articles to anybody
         authors = revisions.git_authors(desk.settings.articles) if changed else {}
         for first in range(0, len(changed), STAMPS):
             with desk.database.write() as connection:
                 for id in changed[first : first + STAMPS]:
                     author = authors.get(there[id][1], revisions.DISK)
-                    revisions.record(connection, opened.engine.article(id), at, author, "disk")
+                    revisions.record(connection, opened.engine.article(id), at, author, "disk", news=news)
         if gone:
             with desk.database.write() as connection:
                 for id in gone:
@@ -289,7 +292,10 @@ class Upkeep:
 
     def _tell(self, at: datetime) -> None:
         here = self._desk.settings
-        deliver(self._desk.database, here.webhooks.split(","), here.webhook_secret, at)
+        allowed = frozenset(here.webhook_allow.split(","))
+        deliver(
+            self._desk.database, here.webhook_addresses, here.webhook_secrets, at, partial(over_http, allowed=allowed)
+        )
 
     def _keep_short(self, at: datetime) -> None:
         """Old calls become counts, a few at a time, unless the clock is to be doubted."""

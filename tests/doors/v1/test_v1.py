@@ -29,6 +29,7 @@ from kb.gaps import gap, moves, replay
 from kb.gaps.replay import Line, Proof
 from kb.people import keys
 from kb.people.users import GRANTED, OPERATOR, Role, User
+from kb.systems import outbox, webhooks
 from tests import gated
 from tests.new_database import new_database
 from tests.on_call import CARD_EN, desk_of
@@ -365,6 +366,32 @@ def test_a_gap_without_an_answer_has_nothing_to_replay(desk: Desk, client: TestC
     one = Program(client, key(desk, "gaps:write", "replay", "real"))
     id = one.told("POST", "gaps", {"question": "x"})["gap"]
     assert one.refused("POST", f"gaps/{id}/replay") == (422, "replay_unanswered")
+
+
+# --- what other systems were told ----------------------------------------------------------------
+
+
+def test_what_was_given_up_is_seen_and_sent_anew(desk: Desk, crm: Program) -> None:
+    at = datetime.now(UTC)
+    with desk.database.write() as connection:
+        for n in range(3):
+            outbox.put(connection, "gap.recorded", f"gap:{n}", at, gap=str(n))
+        webhooks.queue(connection, OPERATOR, ["https://crm.example/hook/secret"], at)
+        first, second, _ = webhooks.due(connection, at)
+        webhooks.note(connection, OPERATOR, first, webhooks.Sent("HTTP 410", final=True), at)
+        webhooks.note(connection, OPERATOR, second, webhooks.Sent(), at)
+    told = crm.told("GET", "webhooks")["deliveries"]
+    assert [(one["subject"], one["state"]) for one in told] == [
+        ("gap:0", "dead"),
+        ("gap:1", "sent"),
+        ("gap:2", "waiting"),
+    ]
+    assert {one["origin"] for one in told} == {"https://crm.example"}
+    (dead,) = crm.told("GET", "webhooks?state=dead")["deliveries"]
+    assert (dead["event"], dead["problem"]) == (first.event, "HTTP 410")
+    assert crm.told("POST", f"webhooks/{dead['id']}/again") == {"id": dead["id"]}
+    assert crm.refused("POST", f"webhooks/{dead['id']}/again") == (404, "webhook_missing")
+    assert crm.told("GET", "webhooks?limit=2")["next"] is not None
 
 
 # --- once ----------------------------------------------------------------------------------------

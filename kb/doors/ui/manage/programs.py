@@ -13,9 +13,11 @@ from kb.doors.wiring import Desk
 from kb.people import keys
 from kb.people.keys import SCOPES, Key
 from kb.people.users import User
+from kb.systems import webhooks
 
 WIDE, FORM = 900, 440  # pixels
 LONGEST = 3650  # days
+MOST_SHOWN = 50  # messages that were given up
 
 
 def programs(here: Desk, by: User) -> None:
@@ -32,6 +34,35 @@ def programs(here: Desk, by: User) -> None:
             st.info(t("key.nothing"), icon=":material/vpn_key:")
         for one in found:
             _row(here, one, datetime.now(UTC))
+        _given_up(here, by)
+
+
+def _given_up(here: Desk, by: User) -> None:
+    """What other systems did not take, with a press that sends it again."""
+    with here.database.read() as connection:
+        dead = webhooks.deliveries(connection, by, "dead")
+    if dead:
+        st.subheader(t("webhook.dead"), anchor=False)
+        st.caption(t("webhook.dead_about"))
+    for one in dead[-MOST_SHOWN:]:
+        with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+            said = (
+                one.kind,
+                one.subject,
+                one.origin,
+                f"{one.at.astimezone(here.site.zone):%Y-%m-%d %H:%M}",
+                one.problem,
+            )
+            st.caption(literal(" · ".join(said)), width="stretch")
+            label, icon = t("webhook.retry"), ":material/replay:"
+            st.button(label, icon=icon, key=f"again-{one.id}", on_click=_again, args=(one.id,))
+
+
+def _again(id: str) -> None:
+    with told():
+        with wiring.desk().database.write() as connection:
+            webhooks.again(connection, me(), id, datetime.now(UTC))
+        done(t("webhook.again", id=id[:12]))
 
 
 def _row(here: Desk, one: Key, now: datetime) -> None:
