@@ -19,6 +19,7 @@ from kb.people import accounts, keys, sessions
 from kb.people.accounts import Account
 from kb.people.keys import Key
 from kb.people.users import OPERATOR, Role, User
+from kb.systems import outbox, webhooks
 from tests.doors.ui.conftest import MAY, PAUL, SUE, Look, texts
 
 NOW = datetime.now(UTC)
@@ -250,3 +251,24 @@ def test_a_key_without_a_scope_is_refused_in_the_form(staffed: Desk, look: Look)
     app.text_input(key="key-name").set_value("our CRM")
     assert len(submitted(app, "Make a key").error) == 1
     assert kept(staffed) == ()
+
+
+@pytest.mark.parametrize(("hl", "heading"), [("en", "Not taken by other systems"), ("zh", "其他系统没有收下的推送")])
+def test_what_other_systems_did_not_take_is_shown_and_sent_again(
+    staffed: Desk, look: Look, hl: str, heading: str
+) -> None:
+    assert heading not in [one.value for one in look("people", BOSS, hl, part="keys").subheader]
+    at = datetime.now(UTC)
+    with staffed.database.write() as connection:
+        outbox.put(connection, "gap.closed", "gap:g-1", at, gap="g-1")
+        webhooks.queue(connection, OPERATOR, ["https://crm.example/hook/secret"], at)
+        (hook,) = webhooks.due(connection, at)
+        webhooks.note(connection, OPERATOR, hook, webhooks.Sent("HTTP 410", final=True), at)
+    app = look("people", BOSS, hl, part="keys")
+    assert heading in [one.value for one in app.subheader]
+    said = " ".join(one.value for one in app.caption).replace("\\", "")
+    assert "crm.example" in said
+    assert "secret" not in said
+    pressed(app, f"again-{hook.id}")
+    with staffed.database.read() as connection:
+        assert [one.id for one in webhooks.due(connection, datetime.now(UTC))] == [hook.id]
