@@ -134,7 +134,9 @@ def questions_of(engine: Engine) -> list[str]:
     return [asked[i] for i in sorted(chosen.tolist())]
 
 
-def deliver(database: Database, urls: Sequence[str], secrets: Sequence[str], at: datetime, by: Post = over_http) -> int:
+def deliver(
+    database: Database, urls: Sequence[str], secrets: Sequence[str], at: datetime, through: Post = over_http
+) -> int:
     """Tell the named systems what happened since the last time; how many messages were taken. Raises StoreError.
 
     An address that cannot be reached is left alone until its next turn. Nothing is sent where nobody is named.
@@ -151,7 +153,7 @@ def deliver(database: Database, urls: Sequence[str], secrets: Sequence[str], at:
             return taken
         for hook in waiting:
             if hook.url not in away:
-                sent = webhooks.send(hook, secrets, at, by)
+                sent = webhooks.send(hook, secrets, at, through)
                 if sent.problem:
                     log.warning("webhook_not_taken", kind=hook.kind)
                 with database.write() as connection:

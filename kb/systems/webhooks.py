@@ -101,7 +101,7 @@ def wait(tries: int, id: str = "") -> timedelta:
     return min(FIRST * (1 << (tries - 1)), LONGEST) * (1 + JITTER * part)
 
 
-def send(hook: Hook, secrets: Sequence[str], at: datetime, by: Post = post.over_http) -> Sent:
+def send(hook: Hook, secrets: Sequence[str], at: datetime, through: Post = post.over_http) -> Sent:
     """Send one message, once."""
     body, id = hook.body.encode(), hook.event or hook.id
     headers = {
@@ -112,7 +112,7 @@ def send(hook: Hook, secrets: Sequence[str], at: datetime, by: Post = post.over_
         "webhook-signature": signature(secrets, id, at, body),
     }
     try:
-        status = by(hook.url, body, headers)
+        status = through(hook.url, body, headers)
     except (OSError, ValueError) as error:  # refused, timed out, no such host, no such address
         return Sent(str(error)[:MAX_PROBLEM] or type(error).__name__, away=True)
     if 200 <= status < 300:
