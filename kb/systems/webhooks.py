@@ -155,11 +155,12 @@ def due(connection: sa.Connection, at: datetime, but: Collection[str] = ()) -> t
     but: addresses that are left alone
     """
     one, before = table.c, table.alias()
-    waits = one.sent_at.is_(None) & one.given_up_at.is_(None)
+    now = (one.next_at <= at) | (one.next_at > at + LONGEST * (1 + JITTER))  # longer than any wait: the clock went back
+    waits = one.sent_at.is_(None) & one.given_up_at.is_(None) & now
     earlier = before.c.sent_at.is_(None) & before.c.given_up_at.is_(None) & (before.c.number < one.number)
     earlier &= (before.c.url == one.url) & (before.c.subject == one.subject)
     first = ~sa.exists(sa.select(before.c.id).where(earlier).correlate(table))
-    asked = sa.select(one.id, one.event, one.url, one.kind, one.body, one.tries).where(waits, one.next_at <= at, first)
+    asked = sa.select(one.id, one.event, one.url, one.kind, one.body, one.tries).where(waits, first)
     asked = asked.where(one.url.not_in(but)) if but else asked
     return tuple(
         Hook(*row) for row in connection.execute(asked.order_by(one.next_at, one.number, one.id).limit(AT_ONCE))

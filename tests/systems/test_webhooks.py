@@ -304,6 +304,15 @@ def test_it_is_given_up_after_so_many_tries_seen_and_sent_again_by_hand(database
     assert receiver.got[0][0]["webhook-id"] == receiver.got[-1][0]["webhook-id"]
 
 
+def test_what_was_to_be_tried_again_by_a_clock_ten_years_ahead_is_tried_now(database: Database) -> None:
+    with database.write() as connection:
+        facts = {"id": "k", "url": "http://127.0.0.1:9/", "kind": "gap.closed", "body": "{}", "at": NOON}
+        connection.execute(sa.insert(tables.webhook).values(**facts, next_at=NOON + timedelta(days=3650)))
+        assert [one.id for one in webhooks.due(connection, NOON)] == ["k"]
+        connection.execute(sa.update(tables.webhook).values(next_at=NOON + LONGEST * (1 + JITTER)))
+        assert webhooks.due(connection, NOON) == ()
+
+
 def test_waits_double_up_to_the_longest_and_no_two_are_the_same() -> None:
     assert [webhooks.wait(n) for n in (1, 2, 3, 4)] == [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST]
     assert webhooks.wait(TRIES) == LONGEST
