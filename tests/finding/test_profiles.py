@@ -1,0 +1,65 @@
+"""The index in PostgreSQL ranks as the one in files: golden questions, one in three (all: benchmarks/profiles.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks.profiles import agree
+from indexer.build.rows import build
+from indexer.encoder import SentenceEncoder
+from indexer.engine import Engine
+from indexer.engine.postgres import engine as postgres
+from indexer.generation.rows import draft
+from indexer.generation.rows.store import Rows
+from indexer.vectors import VectorCache
+from kb.config import ROOT, settings
+from kb.finding.search import search
+from tests.finding.test_golden import AGENT, QUESTIONS
+from tests.postgres import Server
+from tests.small_base import NOON
+
+LEAST = {"exact": 0.99, "approximate": 0.95}
+ASKED = QUESTIONS[::3]
+
+
+@pytest.fixture(scope="module", params=LEAST)
+def rows(request: pytest.FixtureRequest, server: Server, real_encoder: SentenceEncoder) -> Iterator[tuple[str, Engine]]:
+    """The sample articles in PostgreSQL."""
+    place = Rows(server.url_of(server.empty()))
+    with pytest.MonkeyPatch.context() as patch, closing(VectorCache(settings().home / "vectors.sqlite")) as cache:
+        if request.param == "approximate":
+            patch.setattr(postgres, "EXACT_UP_TO", 0)
+            patch.setattr(draft, "EXACT_UP_TO", 0)
+        build(ROOT / "articles", place, real_encoder, cache, at=NOON)
+        opened = place.open_current()
+        assert opened.manifest.files["near"][1] == (request.param == "approximate")
+        yield request.param, opened.engine
+    place.close()
+
+
+@pytest.mark.encoder
+def test_both_profiles_give_the_same_first_three(
+    rows: tuple[str, Engine], sample_index: Engine, real_encoder: SentenceEncoder
+) -> None:
+    profile, engine = rows
+    same = 0
+    for one in ASKED:
+        ours = search(one.text, AGENT, index=sample_index, encoder=real_encoder, catalogue={})
+        known = {"vector": ours.vector, "tokens": ours.tokens}
+        theirs = search(one.text, AGENT, index=engine, encoder=real_encoder, catalogue={}, **known)  # type: ignore[arg-type]
+        same += agree(ours, theirs)
+        assert theirs.verdict.says == ours.verdict.says or not agree(ours, theirs)
+    assert same >= LEAST[profile] * len(ASKED)
+
+
+def test_what_agrees_is_more_than_the_length_of_a_list(sample_index: Engine, real_encoder: SentenceEncoder) -> None:
+    one, other = (
+        search(question, AGENT, index=sample_index, encoder=real_encoder, catalogue={})
+        for question in ("refund to an expired card", "退款多久到账")
+    )
+    assert agree(one, one)
+    assert not agree(one, other)
