@@ -17,8 +17,9 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from indexer.build.places import place_of
 from kb import tables
-from kb.config import PACKAGED_MODEL
+from kb.config import PACKAGED_MODEL, Settings
 from kb.db import Database
 from tests.postgres import Server
 
@@ -155,7 +156,8 @@ def running(place: Path, real_home: Path, **more: str) -> Iterator[App]:
     here, process = start(place / "articles", home, **more)
     try:
         wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
-        wait_for(lambda: (home / "index" / "CURRENT").exists(), 120, "the first index is built")
+        index = place_of(Settings(home=home, database_url=more.get("KB_DATABASE_URL", "sqlite://")))
+        wait_for(lambda: index.current() is not None, 120, "the first index is built")
         yield here
     finally:
         process.terminate()
