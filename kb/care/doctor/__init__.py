@@ -210,7 +210,7 @@ def _articles(here: Settings) -> Iterator[Finding]:
 def _index(here: Settings) -> Iterator[Finding]:
     try:
         opened = place_of(here).open_current()
-    except GenerationError as error:
+    except (GenerationError, StoreError) as error:
         yield Finding("index_unusable", "bad", error=error)
         return
     facts = {"generation": opened.manifest.generation}
