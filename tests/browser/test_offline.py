@@ -31,7 +31,7 @@ from tests.small_base import markdown, scope
 pytestmark = pytest.mark.browser
 
 AGENT = User("li.na", "李娜", Role.AGENT, frozenset({"tech"}))
-AT = datetime.now(UTC)
+AT = datetime(2026, 11, 22, 4, tzinfo=UTC)  # noon in the site's time zone
 FOLDER = ROOT / "articles"
 ARTICLES = read_all(FOLDER)[0]
 OUTAGE = Bulletin("b", "sue", AT, "outage", "城东机房断网", "", "正在抢修。", (), (), (), AT, AT + timedelta(days=2))
@@ -69,15 +69,14 @@ def cut(chromium: Browser) -> Iterator[BrowserContext]:
     one.close()
 
 
-def opened(context: BrowserContext, address: str, at: datetime | None = None) -> tuple[Page, list[str]]:
+def opened(context: BrowserContext, address: str, at: datetime = AT) -> tuple[Page, list[str]]:
     """The page, and what it asked for, said or ran that it should not."""
     page, wrong = context.new_page(), list[str]()
     page.on("request", lambda one: None if one.url.startswith((address, "data:image/")) else wrong.append(one.url))
     page.on("dialog", lambda one: (wrong.append(one.message), one.dismiss()))
     page.on("console", lambda one: wrong.append(one.text))
     page.on("pageerror", lambda one: wrong.append(str(one)))
-    if at:
-        page.clock.set_fixed_time(at)
+    page.clock.set_fixed_time(at)
     page.goto(address)
     expect(page.locator("#q")).to_be_focused()
     return page, wrong
