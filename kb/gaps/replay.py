@@ -94,7 +94,8 @@ def lacking(article: Article | None, questions: Sequence[str]) -> tuple[str, ...
 def _letters(prose: str, said: Sequence[str]) -> int:
     """The letters of a body beside its headings and what was `said` already."""
     lines = (plain(line) for line in prose.splitlines() if not line.lstrip().startswith("#"))
-    body = "\n".join(line for line in lines if _bare(line) not in {_bare(one) for one in said})
+    told = {_bare(one) for one in said}
+    body = "\n".join(line for line in lines if _bare(line) not in told)
     for one in sorted(said, key=len, reverse=True):
         body = body.replace(one, " ")
     return sum(0 if not char.isalnum() else 2 if char >= "\u2e80" else 1 for char in body)

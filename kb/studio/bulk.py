@@ -6,7 +6,6 @@ writes each text that was before, where nobody has changed the file since.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from kb.people.users import Action, User, require
 from kb.studio.header import Value, with_keys
 from kb.studio.life import check_change, may_read
 from kb.studio.review import next_review
-from kb.studio.revisions import Revision
+from kb.studio.revisions import Revision, opcodes
 
 KINDS = ("replace", "owner", "review", "add_product", "take_product", "state")
 CAUSE = "bulk"
@@ -134,7 +133,7 @@ def _values(article: Article, change: Change, today: date) -> dict[str, Value]:
 def _differing(old: str, new: str) -> Iterator[Line]:
     """The lines that differ between two texts."""
     before, after = old.splitlines(), new.splitlines()
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in opcodes(before, after):
         if tag != "equal":
             yield Line(a + 1, "\n".join(before[a:b]), "\n".join(after[c:d]))
 

@@ -26,6 +26,7 @@ from kb.systems import outbox
 
 TWIN = "twin"  # no change: somebody saw that both languages say the same
 CAUSES = ("studio", "disk", "restore", "import", "bulk", "move", "api", TWIN)
+EXACT_MOST = 1_000  # lines that are compared each with each
 GIT_SECONDS = 30
 COMMIT = "\x01"  # before each commit in what git prints
 DISK = "disk"  # who made a change that git tells nothing about
@@ -169,12 +170,18 @@ def diff(old: str, new: str, around: int = 2) -> Sequence[str]:
     return [line for line in lines if not line.startswith(("---", "+++"))]
 
 
+def opcodes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    """How lines become others, as difflib tells it. In a text of more than `EXACT_MOST` lines, one that stands
+    everywhere in it matches nothing by itself: else a table of a few different rows takes minutes."""
+    long = max(len(old), len(new)) > EXACT_MOST
+    return difflib.SequenceMatcher(None, old, new, autojunk=long).get_opcodes()
+
+
 def changed_lines(old: str, new: str) -> frozenset[int]:
     """The lines (from 1) of a text that were not in the one before; where some were taken out, the one after them."""
-    found = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_opcodes()
     return frozenset(
         line
-        for kind, _, _, start, end in found
+        for kind, _, _, start, end in opcodes(old.splitlines(), new.splitlines())
         if kind != "equal"
         for line in range(start + 1, max(end, start + 1) + 1)
     )

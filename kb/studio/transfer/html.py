@@ -19,6 +19,7 @@ REMOVED = (
     "select textarea frame frameset applet"
 ).split()
 KEPT = {"a": ("href",), "img": ("src", "alt"), "td": ("colspan",), "th": ("colspan",), "ol": ("start",), "code": ()}
+_OPEN, OPEN_MOST = re.compile(r"<(?=[^<>]*(?:<|\Z))"), 500
 _SAFE = re.compile(r"(?:https?:|mailto:|tel:|#|/|[^:]*\Z)", re.IGNORECASE)
 _DATA = re.compile(r"data:image/[a-z+.-]+;base64,(.*)\Z", re.DOTALL)
 
@@ -38,7 +39,13 @@ def markdown_of(html: str, name: str) -> tuple[str, dict[str, str | bytes]]:
 
 
 def _soup(html: str) -> BeautifulSoup:
-    """A page as a browser reads it: `<![` begins a comment that ends at the next `>`; Python's parser refuses some."""
+    """A page as a browser reads it: `<![` begins a comment that ends at the next `>`; Python's parser refuses some.
+
+    What begins like a tag and never ends is text, where there is more of it than in any page: Python's parser looks
+    for each one's end again and again.
+    """
+    if len(_OPEN.findall(html)) > OPEN_MOST:
+        html = _OPEN.sub("&lt;", html)
     return BeautifulSoup(html.replace("<![", "<!-["), "html.parser")
 
 
