@@ -9,7 +9,7 @@ import streamlit as st
 
 from kb.content.articles import Article
 from kb.doors import bulk_edit, studio
-from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.ui.frame import LINE_MOST, hl, literal, me, moment, t, told
 from kb.doors.wiring import Desk, Served
 from kb.i18n import explain
 from kb.people.scope import STATES
@@ -46,10 +46,10 @@ def _change(served: Served, kind: str) -> Change:
     """What is to be done, as it stands in the fields."""
     with st.container(horizontal=True):
         if kind == "replace":
-            old = st.text_input(t("bulk.old"), key="bulk-old", help=t("bulk.old_help"))
-            return Change(kind, st.text_input(t("bulk.new"), key="bulk-new"), old)
+            old = st.text_input(t("bulk.old"), max_chars=LINE_MOST, key="bulk-old", help=t("bulk.old_help"))
+            return Change(kind, st.text_input(t("bulk.new"), max_chars=LINE_MOST, key="bulk-new"), old)
         if kind == "owner":
-            return Change(kind, st.text_input(t("edit.owner"), key="bulk-owner").strip())
+            return Change(kind, st.text_input(t("edit.owner"), max_chars=LINE_MOST, key="bulk-owner").strip())
         if kind == "review":
             return Change(kind, st.date_input(t("edit.review_by"), key="bulk-review").isoformat())
         if kind == "state":
@@ -63,7 +63,7 @@ def _change(served: Served, kind: str) -> Change:
 def _selection(shelf: Sequence[Article]) -> list[Article]:
     """The articles that the fields leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input(t("studio.words"), key="bulk-words").strip().lower().split()
+        words = st.text_input(t("studio.words"), max_chars=LINE_MOST, key="bulk-words").strip().lower().split()
         names = {"": t("studio.any_state")} | {one: t(f"state.{one}") for one in STATES}
         state = st.selectbox(t("edit.state"), list(names), format_func=names.__getitem__, key="bulk-of-state")
         langs = {"": t("studio.any_lang")} | {one: t(f"studio.lang_{one}") for one in studio.LANGS}

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 
 import streamlit as st
 
-from kb.content.articles import AUDIENCES, Article
+from kb.content.articles import AUDIENCES, MAX_FRONT_MATTER, Article
 from kb.doors import studio
 from kb.doors.studio import Checked
 from kb.doors.ui import field, margin, twins, workbench
 from kb.doors.ui.article import draw
-from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.ui.frame import LINE_MOST, hl, literal, me, moment, t, told
 from kb.doors.ui.keys import bindings
 from kb.doors.ui.workbench import Work
 from kb.doors.wiring import Desk, Served, desk
@@ -77,9 +77,13 @@ def _form(served: Served, article: Article) -> dict[str, Value]:
     """The keys of the front matter, each as a field of its kind."""
     names = {code: product.name(hl()) for code, product in served.catalogue.items()}
     states = [article.state, *life.moves_of(me(), article)]
-    title = st.text_input(t("edit.title_field"), article.title)
+    title = st.text_input(t("edit.title_field"), article.title, max_chars=LINE_MOST)
     questions = st.text_area(
-        t("edit.questions"), "\n".join(article.questions), height=140, help=t("edit.questions_help")
+        t("edit.questions"),
+        "\n".join(article.questions),
+        max_chars=MAX_FRONT_MATTER,
+        height=140,
+        help=t("edit.questions_help"),
     )
     left, right = st.columns(2)
     with left:
@@ -90,7 +94,7 @@ def _form(served: Served, article: Article) -> dict[str, Value]:
             AUDIENCES.index(article.audience),
             format_func=lambda one: t(f"edit.audience_{one}"),
         )
-        owner = st.text_input(t("edit.owner"), article.owner)
+        owner = st.text_input(t("edit.owner"), article.owner, max_chars=LINE_MOST)
         review_by = st.date_input(t("edit.review_by"), article.review_by)
         valid_from = st.date_input(t("edit.valid_from"), article.valid_from)
     with right:
@@ -107,7 +111,7 @@ def _form(served: Served, article: Article) -> dict[str, Value]:
             GOVERNANCE.index(article.governance),
             format_func=lambda one: t(f"edit.governance_{one}"),
         )
-        twin = st.text_input(t("edit.twin"), article.twin)
+        twin = st.text_input(t("edit.twin"), article.twin, max_chars=LINE_MOST)
         valid_until = st.date_input(t("edit.valid_until"), article.valid_until)
         teams = st.multiselect(
             t("edit.teams"),

@@ -23,6 +23,7 @@ from kb.people.sessions import Session
 from kb.people.users import Action, User, may
 from kb.studio.media import media_of
 
+LINE_MOST = 2_000  # characters of a field of one line; Streamlit cuts what is longer, whoever sent it
 SEARCH_PAGE = Path(__file__).parent / "search.py"
 # Streamlit's captions, quotes, key hints and chosen options are too faint to read: below 4.5 : 1.
 LEGIBLE = """

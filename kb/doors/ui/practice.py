@@ -11,7 +11,7 @@ import streamlit as st
 from kb.calls import practice
 from kb.calls.practice import Attempt, Question, median_seconds, next_question
 from kb.doors.ui.focus import focus
-from kb.doors.ui.frame import me, open_article, safe_markdown, t, told
+from kb.doors.ui.frame import LINE_MOST, me, open_article, safe_markdown, t, told
 from kb.doors.wiring import Desk, Served, desk
 from kb.finding.search import Hit
 from kb.people.users import User
@@ -109,6 +109,7 @@ def _search(here: Desk, asked: Question) -> None:
             type="search",
             live="0ms",
             placeholder=t("practice.box"),
+            max_chars=LINE_MOST,
             label_visibility="collapsed",
             key=key,
         )

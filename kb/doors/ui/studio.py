@@ -17,7 +17,7 @@ from kb.db import Connection
 from kb.doors import studio
 from kb.doors.ui import twins, workbench
 from kb.doors.ui.bulk import bulk_edits
-from kb.doors.ui.frame import hl, literal, me, moment, t, told
+from kb.doors.ui.frame import LINE_MOST, hl, literal, me, moment, t, told
 from kb.doors.ui.importing import importing
 from kb.doors.ui.words import search_words
 from kb.doors.wiring import Desk, Served, desk
@@ -119,8 +119,8 @@ def _chosen(name: str, options: Sequence[str], labels: dict[str, str]) -> str:
 
 def _top() -> None:
     with st.popover(t("studio.new"), icon=":material/add:"), st.form("new-article", border=False):
-        title = st.text_input(t("edit.title_field"))
-        id = st.text_input(t("studio.id"), help=t("studio.id_help"))
+        title = st.text_input(t("edit.title_field"), max_chars=LINE_MOST)
+        id = st.text_input(t("studio.id"), help=t("studio.id_help"), max_chars=LINE_MOST)
         kinds = {one: t(f"category.{one}") for one in CATEGORIES}
         category = st.selectbox(t("studio.category"), CATEGORIES, format_func=kinds.__getitem__)
         langs = {one: t(f"studio.lang_{one}") for one in studio.LANGS}
@@ -209,7 +209,8 @@ def _all(served: Served, shelf: Sequence[Article], stamps: dict[str, tuple[datet
         state = _chosen("state", list(states), states)
         kind = _chosen("category", list(kinds), kinds)
         lang = _chosen("lang", list(langs), langs)
-    words = st.text_input(t("studio.words"), st.query_params.get("q", ""), key="studio-q").strip()
+    typed = st.query_params.get("q", "")
+    words = st.text_input(t("studio.words"), typed, max_chars=LINE_MOST, key="studio-q").strip()
     st.query_params["q"] = words
     shown = [
         one
@@ -259,7 +260,7 @@ def _flags(here: Desk, served: Served, shelf: Sequence[Article], waiting: Sequen
                 _open(article.id)
             if may(me(), Action.ANSWER_FLAG):
                 with st.form(f"answer-{one.id}", border=False):
-                    text = st.text_input(t("studio.answer"), key=f"answer-text-{one.id}")
+                    text = st.text_input(t("studio.answer"), max_chars=LINE_MOST, key=f"answer-text-{one.id}")
                     with st.container(horizontal=True, gap="small"):
                         done = st.form_submit_button(t("studio.mended"), type="primary")
                         right = st.form_submit_button(t("studio.right_as_is"))

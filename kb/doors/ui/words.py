@@ -14,7 +14,7 @@ import streamlit as st
 from kb.content import glossary
 from kb.doors import studio, tuning
 from kb.doors.tuning import ASKED_MOST, Effect, Marked, Shift
-from kb.doors.ui.frame import hl, literal, me, t, told
+from kb.doors.ui.frame import LINE_MOST, hl, literal, me, t, told
 from kb.doors.wiring import Desk
 from kb.gaps.analytics.rewording import Proposal
 from kb.i18n import LANGUAGES
@@ -26,6 +26,7 @@ from kb.tuning.synonyms import Synonyms
 T = TypeVar("T")
 PINNED_FOR = timedelta(days=14)  # where nothing else is chosen
 SHOWN_MOST = 20
+FILE_MOST = 2_000_000  # characters of all the words that are written at once: no file of them is longer
 
 
 def search_words(here: Desk) -> None:
@@ -137,7 +138,7 @@ def _new_pin(here: Desk) -> None:
     titles = {one.id: one.title for one in studio.shelf(here, me()) if one.state in ANSWERING_STATES}
     with st.form("pin", border=True):
         with st.container(horizontal=True):
-            st.text_input(t("words.pin_question"), help=t("words.pin_help"), key="pin-question")
+            st.text_input(t("words.pin_question"), help=t("words.pin_help"), max_chars=LINE_MOST, key="pin-question")
             st.selectbox(
                 t("words.pin_article"),
                 list(titles),
@@ -205,7 +206,7 @@ def _lines(name: str, label: str, fresh: str, now: str) -> tuple[str, str]:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(t("words.changed_on_disk"), icon=":material/sync_problem:")
             st.button(t("words.read_anew"), key=f"{name}-anew", on_click=_forget, args=(name,))
-    state[f"{name}-kept"] = st.text_area(label, key=f"{name}-text", height=280)
+    state[f"{name}-kept"] = st.text_area(label, max_chars=FILE_MOST, key=f"{name}-text", height=280)
     return state[f"{name}-kept"], state[f"{name}-base"]
 
 

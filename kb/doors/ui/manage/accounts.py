@@ -13,7 +13,7 @@ from kb.db import Connection
 from kb.doors import wiring
 from kb.doors.ui.figures import first_of_page
 from kb.doors.ui.figures.address import choice
-from kb.doors.ui.frame import literal, me, t, told
+from kb.doors.ui.frame import LINE_MOST, literal, me, t, told
 from kb.doors.ui.manage.done import done
 from kb.doors.wiring import Desk
 from kb.i18n import LANGUAGES
@@ -51,7 +51,7 @@ def role_name(role: Role) -> str:
 def _list(found: Sequence[Account]) -> None:
     st.button(t("manage.add"), icon=":material/person_add:", key="manage-add", on_click=_begin)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        words = st.text_input(t("manage.words"), key="manage-words", width=260).lower().split()
+        words = st.text_input(t("manage.words"), max_chars=LINE_MOST, key="manage-words", width=260).lower().split()
         roles = {"": t("manage.any_role")} | {role.value: role_name(role) for role in Role}
         role = choice("role", t("manage.role"), roles)
         states = {"": t("manage.any_state"), "in": t("manage.may_sign_in"), "out": t("people.is_disabled")}
