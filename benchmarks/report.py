@@ -269,6 +269,40 @@ def duplicates(found: Mapping[str, Any]) -> str:
     return f"{text}\n\n{table(['set', *columns], rows)}"
 
 
+def soak(found: Mapping[str, Any]) -> str:
+    """Whether half an hour of a floor leaves the server as it was."""
+    kept = {True: "kept", False: "broken"}
+    rows = []
+    for one in found["promises"]:
+        share = one["name"] in ("memory", "search p95")
+        shown = [f"{one[key]:+.1%}" if share else f"{one[key]:g}" for key in ("value", "low", "high")]
+        bound = f"{one['bound']:.0%}" if share else f"{one['bound']:g}"
+        sure = f"{shown[1]} … {shown[2]}" if one["low"] != one["high"] else "–"
+        rows.append([one["name"], shown[0], sure, f"< {bound}", kept[one["kept"]]])
+    done = found["systems"]["firstcall"]
+    counted = f"{done['searches']:,} searches, {done['published']} publishes, {done['signed_in']:.0f} sessions"
+    text = (
+        f"**Soak** (`make soak`), {found['data']}, {found['machine']}: {counted}, {done['calls']:.0f} calls. What rose "
+        "after the warm-up, with its 95 % interval."
+    )
+    return f"{text}\n\n{table(['promise', 'rose by', '95 %', 'bound', ''], rows)}"
+
+
+def bounds(found: Mapping[str, Any]) -> str:
+    """What 100 KB of anything costs at every input."""
+    total, inputs = found["systems"]["firstcall"], found["inputs"]
+    slow = sorted(inputs, key=lambda name: -inputs[name]["time"])[:5]
+    rows = [
+        [f"`{name}`", one["by"], f"{one['time']} s", f"{one['stall']} s"] for name in slow for one in [inputs[name]]
+    ]
+    text = (
+        f"**Bounds** (`make security`): {total['floods']} floods of 100 KB at {total['inputs']} inputs. The longest "
+        f"that anybody else stood still was {total['stall_s']} s (bound: .25), the longest an input took "
+        f"{total['time_s']} s of the processor (bound: 2). The five that took longest, each with its worst stall:"
+    )
+    return f"{text}\n\n{table(['input', 'flood', 'time', 'stall'], rows)}"
+
+
 def figures() -> str:
     """All tables there are results for."""
     parts = [retrieval(), typing(), noise(), verdict(), verdict_learnt(), clusters()]
@@ -279,6 +313,8 @@ def figures() -> str:
         ("encoder", encoder),
         ("index", index),
         ("pages", pages),
+        ("soak", soak),
+        ("bounds", bounds),
     ):
         found = load(name)
         if found:
