@@ -70,7 +70,8 @@ PAGES: Mapping[Role, tuple[str, ...]] = {  # what each looks through; "" is the 
     Role.SUPERVISOR: ("gaps", "roundtable", "insights", "bulletins", "calls"),
     Role.EDITOR: ("studio", "learnt", "gaps", ""),
 }
-FAILED = re.compile(r"Traceback|ERROR|CRITICAL|could not |failed")  # in the server's log
+FAILED = re.compile(r'Traceback|"level": ?"(?:error|critical)"')  # in the server's log
+WARNED = re.compile(r'"level": ?"warning"')
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def serving(home: Path) -> Iterator[Server]:
     passwords = people(f"sqlite:///{home}/firstcall.sqlite")
     env = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     env |= {"KB_PORT": url.rpartition(":")[2], "KB_ARTICLES": str(home / "articles"), "KB_HOME": str(home)}
-    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
+    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite", "KB_METRICS_PORT": str(free_port())}
     with (home / "log").open("wb") as log:
         command = [sys.executable, "-m", "kb", "serve"]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
@@ -202,8 +203,9 @@ class Floor:
             await asyncio.gather(*self._tabs)
             await self._emptied()
         self._look_for_lost()
-        told = [line for line in self._server.log.read_text("utf-8", "replace").splitlines() if FAILED.search(line)]
-        self.seen.errors += [f"log: {line[:300]}" for line in told]
+        log = self._server.log.read_text("utf-8", "replace").splitlines()
+        self.seen.errors += [f"log: {line[:300]}" for line in log if FAILED.search(line)]
+        self.seen.done["warnings"] = sum(1 for line in log if WARNED.search(line))
         return self.seen
 
     @asynccontextmanager
