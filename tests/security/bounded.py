@@ -58,8 +58,12 @@ FILE = "its file was read first, which refuses what is broken"
 # Not called here, and why.
 ELSEWHERE: Mapping[str, str] = {
     "kb.calls.practice.next_question": OWN,
+    "kb.systems.post.address": "its address is of the settings",
+    "kb.systems.post.is_open": "its address is of the settings",
+    "kb.systems.post.over_http": "asks the network",
     "kb.systems.webhooks.send": OWN,
     "kb.systems.webhooks.signature": OWN,
+    "kb.systems.webhooks.wait": OWN,
     "kb.db.server.look": "its URL is of the settings",
     "kb.failpoints.arm": "its text is of the environment",
     "kb.failpoints.reached": "its text is of the code",
