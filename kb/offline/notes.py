@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kb import text
+from kb.calls.call import own_id
 from kb.errors import RequestError
 from kb.gaps import gap
 from kb.gaps.gap import Report
@@ -75,6 +76,6 @@ def take_in(connection: sa.Connection, by: User, notes: Sequence[Note], at: date
     """
     asked = [one for one in notes if one.question]
     for one in asked:
-        name = f"offline-{one.id}"
+        name = f"offline-{own_id(one.id)}"
         gap.record(connection, by, Report(name, name, name, by.id, min(one.at, at), one.question))
     return len(asked)

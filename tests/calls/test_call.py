@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 
 from kb.calls import call, journal, promises
-from kb.calls.call import IDLE, TAGS, Call, Summary, Told, checked_pop, questions, told
+from kb.calls.call import IDLE, TAGS, Call, Summary, Told, checked_pop, own_id, questions, told
 from kb.calls.journal import Event
 from kb.calls.promises import Promise
 from kb.db import Connection, Database
@@ -91,6 +91,12 @@ def test_no_call_is_begun_under_a_phone_number(connection: Connection, begin_wit
     with pytest.raises(RequestError, match="phone_in_address"):
         doing[begin_with]()
     assert call.find(connection, PHONE) is None
+
+
+def test_an_id_of_our_own_is_never_read_as_a_phone_number() -> None:
+    with pytest.raises(RequestError, match="phone_in_address"):
+        checked_pop("ab13800138000cd")
+    assert checked_pop(own_id("ab13800138000cd")) == "abhjogghjogggcd"
 
 
 def test_a_screen_pop_has_an_id_and_no_phone_number_anywhere() -> None:

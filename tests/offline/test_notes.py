@@ -48,10 +48,10 @@ def test_each_note_is_a_gap_masked_with_the_moment_it_was_noted(database: Databa
     count, gaps = taken(database, MAY, raw())
     assert count == 2
     assert [(id, question, lang) for id, question, lang, _ in gaps] == [
-        ("offline-00112233445566778899aabb", "refund to ‹phone›", "en"),
-        ("offline-ffeeddccbbaa998877665544", "押金怎么退", "zh"),
+        ("offline-ffeeddccbbaappoonnmmllkk", "押金怎么退", "zh"),
+        ("offline-gghhiijjkkllmmnnooppaabb", "refund to ‹phone›", "en"),
     ]
-    assert [at for *_, at in gaps] == [NOON - timedelta(hours=3), NOON]  # a clock that is ahead is not believed
+    assert [at for *_, at in gaps] == [NOON, NOON - timedelta(hours=3)]  # a clock that is ahead is not believed
     with database.read() as connection:
         assert set(connection.scalars(sa.select(tables.gap_report.c.agent))) == {"may"}
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pydantic import Field
 
-from kb.calls.call import checked_pop
+from kb.calls.call import checked_pop, own_id
 from kb.calls.journal import MAX_QUERY
 from kb.db import Connection
 from kb.doors.prover import prove
@@ -170,7 +170,7 @@ def meet(_: Desk, connection: Connection, ask: Ask) -> dict[str, Any]:
 
 
 def _new(ask: Ask, of: str) -> Report:
-    id, given = uuid4().hex, ask.given
+    id, given = own_id(uuid4().hex), ask.given
     return Report(id, of, checked_pop(given.call) if given.call else id, ask.by.id, ask.at, given.question)
 
 
