@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from kb.calls.promises import Promise
 from kb.doors import call_api
 from kb.doors.payload import summary_text
 from kb.doors.wire import MAX_BODY
-from kb.doors.wiring import Desk
+from kb.doors.wiring import AGAIN, Desk
 from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people import preferences
@@ -908,7 +909,8 @@ def test_without_a_database_the_search_answers_and_the_rest_says_so(call_base: S
         for path in PATHS:
             assert refused(client(desk, MAY, language), path.format(id="call-1"), {}) == (503, "store_unusable")
     waiting.unlink()
-    (tmp_path / "folder").rmdir()  # put right: the next request is taken
+    (tmp_path / "folder").rmdir()  # put right: the next request is taken, once it is tried again
+    time.sleep(AGAIN)
     event(client(desk, MAY), "open", article="late-en")
     assert lines(desk) == [("open", "", "late-en")]
     desk.database.close()
