@@ -125,7 +125,7 @@ def learn(base: Base, solved: Mapping[str, Sequence[Question]]) -> tuple[Engine,
     stand = standing(votes, (), known, at, len(AGENTS))
     lessons = [Lesson(one.article, one.question) for one in stand if one.state == "holds"]
     learnt.teach(base.index, base.encoder, lessons, at)
-    learnt.teach(base.index, base.encoder, lessons, at, measure=True)
+    learnt.measure(base.index, base.encoder, at)
     return base.engine(), stand
 
 

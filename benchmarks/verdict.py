@@ -207,7 +207,8 @@ def published(exam: Exam, encoder: SentenceEncoder, cache: VectorCache) -> Itera
             (folder / f"{id}.md").write_bytes(source.encode("utf-8", "surrogatepass"))
         build(folder, index, encoder, cache, at=datetime.now(UTC), progress=Progress(f"{exam.name}: texts embedded"))
         if exam.lessons:
-            learnt.teach(index, encoder, exam.lessons, datetime.now(UTC), measure=True)
+            learnt.teach(index, encoder, exam.lessons, datetime.now(UTC))
+            learnt.measure(index, encoder, datetime.now(UTC))
         yield generation.open_current(index).engine
 
 

@@ -66,10 +66,12 @@ class Place(Protocol):
         """Publish a generation of the articles in `folder`: `indexer.build.build`."""
         ...
 
-    def teach(
-        self, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, measure: bool = False, keep: int = 3
-    ) -> bool:
+    def teach(self, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, keep: int = 3) -> bool:
         """Publish the current generation with these lessons: `indexer.learnt.teach`."""
+        ...
+
+    def measure(self, encoder: Encoder, at: datetime, *, keep: int = 3) -> bool:
+        """Work out anew how much its lessons count: `indexer.learnt.measure`."""
         ...
 
     def preview(
@@ -125,11 +127,13 @@ class Files:
         """As `Place` says."""
         return files.build(folder, self.index, encoder, cache, at=at, keep=keep, full=full, progress=progress)
 
-    def teach(
-        self, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, measure: bool = False, keep: int = 3
-    ) -> bool:
+    def teach(self, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, keep: int = 3) -> bool:
         """As `Place` says."""
-        return learnt.teach(self.index, encoder, lessons, at, measure=measure, keep=keep)
+        return learnt.teach(self.index, encoder, lessons, at, keep=keep)
+
+    def measure(self, encoder: Encoder, at: datetime, *, keep: int = 3) -> bool:
+        """As `Place` says."""
+        return learnt.measure(self.index, encoder, at, keep=keep)
 
     def preview(
         self, manifest: Manifest, article: Article, encoder: Encoder, cache: VectorCache
@@ -184,11 +188,13 @@ class Server:
         """As `Place` says."""
         return as_rows.build(folder, self.rows, encoder, cache, at=at, keep=keep, full=full, progress=progress)
 
-    def teach(
-        self, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, measure: bool = False, keep: int = 3
-    ) -> bool:
+    def teach(self, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, keep: int = 3) -> bool:
         """As `Place` says."""
-        return learnt_rows.teach(self.rows, encoder, lessons, at, measure=measure, keep=keep)
+        return learnt_rows.teach(self.rows, encoder, lessons, at, keep=keep)
+
+    def measure(self, encoder: Encoder, at: datetime, *, keep: int = 3) -> bool:
+        """As `Place` says."""
+        return learnt_rows.measure(self.rows, encoder, at, keep=keep)
 
     def preview(
         self, manifest: Manifest, article: Article, encoder: Encoder, cache: VectorCache

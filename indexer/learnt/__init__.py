@@ -1,7 +1,7 @@
 """What was learnt becomes searchable: a generation that shares everything with the one before but its lessons.
 
 No article is read and nothing but a new question embedded, so that a call solved now is found from in a
-moment. How much the lessons count is measured apart from that (`measured`), which takes seconds.
+moment. How much the lessons count is measured apart from that (`measure`), which takes seconds.
 """
 
 from __future__ import annotations
@@ -58,48 +58,77 @@ def carry(work: Path, index: Path, served: Manifest | None, made: Manifest, enco
     write_learnt(work / FOLDER, taught([one for one in was.lessons if one.article in made.articles], was, encoder))
 
 
-def teach(
-    index: Path, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, measure: bool = False, keep: int = 3
-) -> bool:
+def teach(index: Path, encoder: Encoder, lessons: Sequence[Lesson], at: datetime, *, keep: int = 3) -> bool:
     """Publish the current generation with these lessons instead of its own; False where it has them already.
 
-    measure: also work out anew how much they count, and where the verdict's "found" begins with them
     Lessons of articles that are not in the base are left out. False, too, where nothing was published yet or by
     another model. Raises PublishError while another publishes, GenerationError when what was written does not verify.
     """
     with generation.publisher(index):
-        pointer = generation.current(index)
-        if pointer is None:
-            return False
-        before = generation.verified(index, *pointer)
-        if before.model != encoder.name:
+        before = _served(index, encoder)
+        if before is None:
             return False
         was = of_generation(index, before)
-        now, curves = (
-            taught([one for one in lessons if one.article in before.articles], was, encoder),
-            before.calibration,
-        )
-        if measure:
-            engine = generation.open_named(index, *pointer).engine
-            now = weighed_anew(engine, encoder, now, at)
-            curves = calibrate(engine.having(now), encoder, at)
+        now = taught([one for one in lessons if one.article in before.articles], was, encoder)
         same = {one.key for one in now.lessons} == {one.key for one in was.lessons}
-        fitted = (now.logistic is None) == (was.logistic is None)
-        if same and fitted and now.weights == was.weights and curves == before.calibration:
+        return not same and _published(index, before, now, at, keep)
+
+
+def measure(index: Path, encoder: Encoder, at: datetime, *, keep: int = 3) -> bool:
+    """Work out anew how much the lessons count, and where the verdict's "found" begins with them; publish what came of
+    it. False where it is as before, or as for `teach`.
+
+    Takes seconds, in which others publish: what it came to goes into whatever serves by then. Raises as `teach`.
+    """
+    served = _served(index, encoder)
+    if served is None:
+        return False
+    engine = generation.open_current(index).engine
+    found = weighed_anew(engine, encoder, of_generation(index, served), at)
+    curves = calibrate(engine.having(found), encoder, at)
+    with generation.publisher(index):
+        before = _served(index, encoder)
+        if before is None:
             return False
-        name = generation.new_name(index, at)
-        old = index / "generations" / before.generation
-        with generation.workspace(index, name) as work:
-            for segment in before.segments:
-                generation.share(old / "segments" / segment, work / "segments" / segment)
-            generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
-            write_learnt(work / FOLDER, now)
-            made = replace(
-                before, generation=name, parent=before.generation, created=at.isoformat(), calibration=curves
-            )
-            generation.publish(index, work, made)
-        generation.collect(index, keep)
-        return True
+        was = of_generation(index, before)
+        now = as_measured(was, found)
+        if not is_news(was, now) and curves == before.calibration:
+            return False
+        return _published(index, replace(before, calibration=curves), now, at, keep)
+
+
+def as_measured(now: Taught, found: Taught) -> Taught:
+    """Lessons as they are by now, with what was found on those of a moment ago: without its regression where one of
+    these was revoked since."""
+    revoked = {one.key for one in found.lessons} - {one.key for one in now.lessons}
+    return replace(now, weights=found.weights, logistic=None if revoked else found.logistic)
+
+
+def is_news(was: Taught, now: Taught) -> bool:
+    """Whether a measurement came to something else. The same weights of a regression fitted anew are none."""
+    return now.weights != was.weights or (now.logistic is None) != (was.logistic is None)
+
+
+def _served(index: Path, encoder: Encoder) -> Manifest | None:
+    """What serves, verified; None where there is nothing, or another model's."""
+    pointer = generation.current(index)
+    found = generation.verified(index, *pointer) if pointer else None
+    return found if found and found.model == encoder.name else None
+
+
+def _published(index: Path, before: Manifest, now: Taught, at: datetime, keep: int) -> bool:
+    """Publish a generation that shares all with the one before but what was learnt. Under the publisher's lock."""
+    name = generation.new_name(index, at)
+    old = index / "generations" / before.generation
+    with generation.workspace(index, name) as work:
+        for segment in before.segments:
+            generation.share(old / "segments" / segment, work / "segments" / segment)
+        generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
+        write_learnt(work / FOLDER, now)
+        made = replace(before, generation=name, parent=before.generation, created=at.isoformat())
+        generation.publish(index, work, made)
+    generation.collect(index, keep)
+    return True
 
 
 def stale(engine: Engine) -> bool:

@@ -89,6 +89,4 @@ class Teacher:
 
     def measure(self, settings: Settings, engine: Engine, encoder: Encoder, at: datetime) -> bool:
         """Measure anew how much lessons count, where so many came that it may be something else; whether it is."""
-        if not learnt.stale(engine):
-            return False
-        return place_of(settings).teach(encoder, engine.lessons, at, measure=True, keep=settings.keep)
+        return learnt.stale(engine) and place_of(settings).measure(encoder, at, keep=settings.keep)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from indexer import generation, learnt
 from indexer.calibrate import trials
-from indexer.engine import Engine, Lesson, read_learnt
+from indexer.engine import Engine, Lesson, Taught, read_learnt
 from kb.errors import GenerationError
 from kb.finding.learning.evidence import NEAR_FROM, UNMEASURED, Weights, classes_of, scaled
 from kb.finding.learning.logistic import logistic_of
@@ -35,8 +36,12 @@ def base(tmp_path: Path) -> SmallBase:
     return made
 
 
-def teach(base: SmallBase, *lessons: Lesson, measure: bool = False) -> bool:
-    return learnt.teach(base.index, base.encoder, lessons, LATER, measure=measure)
+def teach(base: SmallBase, *lessons: Lesson) -> bool:
+    return learnt.teach(base.index, base.encoder, lessons, LATER)
+
+
+def measure(base: SmallBase) -> bool:
+    return learnt.measure(base.index, base.encoder, LATER)
 
 
 def found(base: SmallBase, question: str, engine: Engine | None = None) -> list[str]:
@@ -181,13 +186,42 @@ def test_weights_are_measured_on_the_bases_own_lessons_and_kept(base: SmallBase)
     ]
     assert teach(base, *lessons)
     assert base.open().engine.learnt_weights == UNMEASURED
-    assert teach(base, *lessons, measure=True)
+    assert measure(base)
     weights = base.open().engine.learnt_weights
     assert weights.asked == len(lessons)
     assert weights.near + weights.classes > 0
     base.write("router-en", "Reset the router", body="Hold it.")
     base.build(LATER)
     assert base.open().engine.learnt_weights == weights
+
+
+def test_what_is_learnt_and_revoked_during_a_measurement_is_not_lost(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A measurement takes seconds, and whoever solves a call or saves an article meanwhile waits for none of it."""
+    lessons, late = clouds(12), Lesson("router-en", "blinks at night")
+    monkeypatch.setattr("indexer.learnt.share_of", lambda ranks: 0.5)
+    weighed = learnt.weighed_anew
+
+    def meanwhile(held: Sequence[Lesson]) -> None:
+        def slow(*given: Any) -> Taught:
+            monkeypatch.setattr("indexer.learnt.weighed_anew", weighed)
+            assert teach(base, *held)
+            return weighed(*given)
+
+        monkeypatch.setattr("indexer.learnt.weighed_anew", slow)
+        assert measure(base)
+
+    assert teach(base, *lessons)
+    meanwhile([*lessons, late])
+    engine = base.open().engine
+    assert (late in engine.lessons, engine.learnt_weights.asked, engine.unfitted) == (True, len(lessons), False)
+    assert found(base, "blinks at night")[0] == "router-en"
+    meanwhile(lessons[1:])
+    engine = base.open().engine
+    assert (set(engine.lessons), engine.unfitted) == (set(lessons[1:]), True)  # to be fitted without what was revoked
+    assert measure(base)
+    assert not base.open().engine.unfitted
 
 
 def test_where_found_begins_is_measured_anew_on_what_callers_asked(tmp_path: Path) -> None:
@@ -200,7 +234,7 @@ def test_where_found_begins_is_measured_anew_on_what_callers_asked(tmp_path: Pat
     lessons = [Lesson(f"part-{n}", f"word{n} broke {place}") for n in range(12) for place in ("inside", "outside")]
     assert teach(base, *lessons)
     assert base.open().manifest.calibration == before
-    assert teach(base, *lessons, measure=True)
+    assert measure(base)
     opened = base.open()
     curve = opened.manifest.calibration["en"]
     assert (curve.samples, opened.engine.calibration) == (24, opened.manifest.calibration)
@@ -238,7 +272,8 @@ def clouds(count: int) -> list[Lesson]:
 def with_share(base: SmallBase, monkeypatch: pytest.MonkeyPatch, lessons: Sequence[Lesson]) -> Engine:
     """The base after a measurement that gave the regression half a say."""
     monkeypatch.setattr("indexer.learnt.share_of", lambda ranks: 0.5)
-    assert learnt.teach(base.index, base.encoder, lessons, LATER, measure=True)
+    teach(base, *lessons)
+    assert measure(base)
     return base.open().engine
 
 

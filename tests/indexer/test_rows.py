@@ -21,6 +21,7 @@ from indexer.engine import Engine, Lesson
 from indexer.generation import Opened
 from indexer.generation.rows import store
 from indexer.generation.rows.store import Rows
+from indexer.learnt.rows import measure as measure_rows
 from indexer.learnt.rows import teach as teach_rows
 from indexer.vectors import VectorCache
 from kb.errors import AwayError, GenerationError, PublishError
@@ -460,6 +461,22 @@ def test_what_was_learnt_says_the_same_as_in_files(base: SmallBase, tmp_path: Pa
         )
         assert dict(mine.classes) == pytest.approx(dict(theirs.classes), abs=1e-4)
         assert (mine.spelled, mine.weights) == (theirs.spelled, theirs.weights)
+
+
+def test_how_much_lessons_count_is_measured_as_in_files(base: SmallBase, tmp_path: Path) -> None:
+    publish_rounds(base, 1)
+    same_in_files(base, tmp_path / "files")
+    files = SmallBase(tmp_path / "files", base.encoder)
+    lessons = [Lesson(id, f"{word} {n}") for id, word in (("router", "xyz"), ("fryer", "uvw")) for n in range(12)]
+    assert learnt.teach(files.index, base.encoder, lessons, LATER)
+    assert teach_rows(rows_of(base), base.encoder, lessons, LATER)
+    assert learnt.measure(files.index, base.encoder, LATER)
+    assert measure_rows(rows_of(base), base.encoder, LATER)
+    one, other = base.open(), files.open()
+    assert one.engine.learnt_weights.asked == len(lessons)
+    assert one.engine.learnt_weights == other.engine.learnt_weights
+    assert one.manifest.calibration == other.manifest.calibration
+    assert not measure_rows(rows_of(base), base.encoder, LATER)  # it comes to the same
 
 
 def test_a_preview_shows_a_draft_and_leaves_nothing(base: SmallBase, tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ class Desk:
             self._upkeep.stop()
 
     def learn(self, at: datetime) -> None:
-        """Publish what calls have taught by now, and then, apart from that, measure how much it counts.
+        """Publish what calls have taught by now.
 
         Nothing before there is an index and the encoder that made it. Raises StoreError, and PublishError while
         another publishes.
@@ -299,9 +299,14 @@ class Desk:
             engine = self.open().opened.engine
             self.teacher.look(self.database, engine, encoder, self.settings.learn_agents, at)
             if self.teacher.publish(self.settings, engine, encoder, at):
-                engine = self.open().opened.engine
-            if self.teacher.measure(self.settings, engine, encoder, at):
                 self.open()
+
+    def measure(self, at: datetime) -> None:
+        """Measure how much what was learnt counts, where it may be something else by now: seconds, for which neither a
+        call that is solved nor a save waits. Raises PublishError while another publishes."""
+        served = self.fitting()
+        if served and self.encoder and self.teacher.measure(self.settings, served, self.encoder, at):
+            self.open()
 
     def effect(self, one: Learnt, by: User) -> tuple[int, int]:
         """The rank of an article for a question it learnt, as it is and as if it had not learnt it; 0 = not shown."""

@@ -75,6 +75,7 @@ class Upkeep:
         self._again("check the index", lambda: rest(CHECK_SECONDS), self._check)
         self._again("read the floor", desk.floor.wait, self._keep_floor)
         self._again("learn from calls", self._await_written, self._learn)
+        self._again("measure what was learnt", lambda: rest(LEARN_SECONDS), desk.measure)
         self._again("keep the gaps", lambda: rest(GAPS_SECONDS), self._keep_gaps)
         self._again("replay gaps", desk.prover.wait, desk.prove)
         self._again("stamp changes", self._await_published, self._stamp_changes)
