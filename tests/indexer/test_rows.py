@@ -82,6 +82,20 @@ def round_of(opened: Opened) -> set[str]:
     return {opened.engine.article(id).title.rpartition(" ")[2] for id in opened.engine.ids}
 
 
+def test_a_reader_far_behind_opens_what_serves_although_what_came_and_went_since_is_swept(
+    base: SmallBase, url: str, no_grace: None
+) -> None:
+    publish_rounds(base, 1)
+    reader = Rows(url)
+    try:
+        assert round_of(reader.open_current()) == {"1"}
+        publish_rounds(base, 5, keep=2)
+        opened = reader.open_current()
+        assert (opened.damaged, round_of(opened)) == ((), {"5"})
+    finally:
+        reader.close()
+
+
 def roll_back(base: SmallBase) -> str:
     with rows_of(base).publisher() as connection:
         return rows_of(base).roll_back(connection)

@@ -139,8 +139,13 @@ class Rows:
         known = self._sound
         if known is None or known.lines.number != number:
             with self._patient() as asker:
-                known = self.look(asker, number, known, serving=self.pool)
-            self._sound = known
+                try:
+                    found = self.look(asker, number, known, serving=self.pool)
+                except GenerationError:
+                    if known is None:
+                        raise
+                    found = self.look(asker, number, None, serving=self.pool)  # what came and went since may be swept
+            self._sound = known = found
         return known
 
     def look(self, asker: Asker, number: int, known: Held | None, serving: Asker) -> Held:
