@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from indexer.calibrate import calibrate
 from indexer.engine import Lesson, Taught
 from indexer.generation.manifest import Manifest, name_after
@@ -15,6 +13,7 @@ from indexer.generation.rows.draft import drafted
 from indexer.generation.rows.store import Held, Rows
 from indexer.generation.rows.taught import digest
 from indexer.learnt import as_measured, is_news, taught, weighed_anew
+from kb.db import Connection
 from kb.finding.search import Encoder
 
 
@@ -63,7 +62,7 @@ def _served(rows: Rows, encoder: Encoder) -> Held | None:
 
 def _published(
     rows: Rows,
-    connection: sa.Connection,
+    connection: Connection,
     served: Held,
     before: Manifest,
     now: Taught,
