@@ -201,7 +201,7 @@ def opened(context: BrowserContext, url: str) -> Page:
     page = context.new_page()
     page.goto(url)
     page.locator("#q").wait_for(timeout=30_000)
-    page.wait_for_function(f"({FOCUS})() === 'q'", timeout=10_000)
+    page.wait_for_function(f"() => ({FOCUS})() === 'q'", timeout=10_000)
     return page
 
 

@@ -68,7 +68,7 @@ def ask(page: Page, question: str) -> None:
 def in_language(page: Page, lang: str, url: str) -> None:
     page.goto(f"{url}/?hl={lang}")
     page.locator("#q").wait_for()
-    page.wait_for_function("document.documentElement.dataset.firstcallUi === '" + lang + "'")
+    page.wait_for_function("lang => document.documentElement.dataset.firstcallUi === lang", arg=lang)
 
 
 def copied(page: Page) -> str:

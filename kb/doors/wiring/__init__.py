@@ -131,7 +131,7 @@ class Desk:
                 if not here.local and not users.any_account(connection):
                     raise SettingError("accounts_missing", host=here.host)
         except AwayError as error:
-            log.warning("starting without the database: %s", error)
+            log.warning("started_without_database", error)
         if not here.addresses:
             raise SettingError("origins_missing", host=here.host)
 
