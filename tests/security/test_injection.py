@@ -193,7 +193,7 @@ def test_no_formula_gets_in_with_a_list_of_people_or_out_with_the_log(database: 
     assert json.loads(entry.facts) == {"why": text}
 
 
-def test_a_log_of_many_lines_cannot_be_forged_by_one_entry(database: Database, new_url: str) -> None:
+def test_a_log_of_many_lines_cannot_be_forged_by_one_entry(database: Database) -> None:
     with database.write() as connection:
         audit.append(
             connection, "li.na", "edit", datetime.now(UTC), "a\n2\t2026-01-01 00:00:00\tadmin\trole\tx", why="a\nb"
@@ -204,7 +204,7 @@ def test_a_log_of_many_lines_cannot_be_forged_by_one_entry(database: Database, n
 
     from kb.doors.cli import main
 
-    env = {"KB_DATABASE_URL": new_url}
+    env = {"KB_DATABASE_URL": database.url.render_as_string(hide_password=False)}
     told = CliRunner().invoke(main, ["audit", "list"], env=env, catch_exceptions=False)
     assert len(told.output.splitlines()) == 1
 
