@@ -56,6 +56,7 @@ POINTS = (
     "backup.sealed",
     "restore.written",
     "restore.moved",
+    "move.page",
 )
 
 _armed = ""

@@ -63,10 +63,11 @@ def exists(url: str) -> bool:
 class Database:
     """One open database, at the version of this program. Safe to use from any thread."""
 
-    def __init__(self, url: str, patience: float | None = None) -> None:
+    def __init__(self, url: str, patience: float | None = None, *, moving: bool = False) -> None:
         """Open `url`, make it where it is not there, bring it up to date.
 
         patience: seconds to wait for others meanwhile, `BUSY_SECONDS` where it is not given
+        moving: also one that a base is being moved into (`kb.care.move`), which nobody else may open
         Raises AwayError where it cannot be opened for now, StoreError where never, or by a newer program only.
         """
         try:
@@ -81,6 +82,7 @@ class Database:
         except (ArgumentError, ImportError) as error:
             raise StoreError("store_unusable", problem=str(error)) from error
         self._writing = threading.RLock()
+        self._moving = moving
         self._away = False  # it refused the last time it was asked
         self._lost = ""  # why a server could not be reached the last time
         self._next_try = 0.0
@@ -95,10 +97,10 @@ class Database:
         with self.read(patience) as connection:
             if not self._sqlite:
                 server.check(connection)
-            if _version(connection) == len(MIGRATIONS):
+            if _version(connection, self._moving) == len(MIGRATIONS):
                 return
         with self.write(patience if self._sqlite else MIGRATING) as connection:
-            found = _version(connection)
+            found = _version(connection, self._moving)
             for migrate in MIGRATIONS[found:]:
                 migrate(connection)
                 reached("migrate.step")
@@ -209,9 +211,12 @@ def _engine(address: sa.URL) -> sa.Engine:
     return engine
 
 
-def _version(connection: sa.Connection) -> int:
-    """0 = empty. Raises StoreError for one of a newer program."""
+def _version(connection: sa.Connection, moving: bool) -> int:
+    """0 = empty. Raises StoreError for one of a newer program, and for one that only a part of a base was moved to."""
     found = server.version(connection)
+    if found < 0 and not moving:
+        raise StoreError("store_half_moved")
+    found = abs(found)
     if found > len(MIGRATIONS):
         raise StoreError("store_newer", found=found, known=len(MIGRATIONS))
     return found

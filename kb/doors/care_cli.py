@@ -1,7 +1,9 @@
-"""`python -m kb backup | doctor`: all there is into one file and back again, and what is wrong with it now."""
+"""`python -m kb backup | move | doctor`: all there is into one file and back, into another database, and what is wrong
+with it now."""
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,9 +14,11 @@ import click
 from kb.care import backup as room
 from kb.care.backup import Backup
 from kb.care.doctor import Finding, examine, runs
+from kb.care.move import move as moved
+from kb.care.spool import Spool
 from kb.config import Settings, settings
 from kb.db import Database
-from kb.errors import KBError
+from kb.errors import KBError, StoreError
 from kb.i18n import explain, say, terminal_language
 from kb.people.users import OPERATOR
 
@@ -146,6 +150,50 @@ def _asked(file: Path, words: Path | None, language: str) -> str:
     if words:
         return _read(words)
     return str(click.prompt(say(language, "backup.passphrase"), hide_input=True, err=True))
+
+
+@click.command()
+@click.argument("url")
+def move(url: str) -> None:
+    """Move the base to another database, SQLite or PostgreSQL, and compare both. Stop the app before.
+
+    Nothing is taken away where it was. Stopped, it goes on when it is asked for again.
+    """
+
+    def command(configured: Settings, language: str) -> int:
+        if Spool(configured.spool).waiting():
+            raise StoreError("move_spool_waits")
+        if _answers(configured.host, configured.port):
+            raise StoreError("move_app_runs", host=configured.host, port=configured.port)
+        source = Database(configured.database_url)
+        try:
+            target = Database(url, moving=True)
+            try:
+                if target.url == source.url:
+                    raise StoreError("move_same")
+                made = moved(source, target, OPERATOR, _now(), _step)
+                named = target.url.render_as_string()
+            finally:
+                target.close()
+        finally:
+            source.close()
+        click.echo(say(language, "move.done", rows=made.rows, copied=made.copied, tables=len(made.sha256), url=named))
+        return 0
+
+    _run(command)
+
+
+def _step(table: str, done: int) -> None:
+    click.echo(f"{table} {done}", err=True)
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether a program listens there: the app, or one in its place."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @click.command()

@@ -25,7 +25,7 @@ from kb.doors import wiring
 from kb.doors.answer import QUESTION, answer
 from kb.doors.assistant.command import mcp
 from kb.doors.audit_cli import audit
-from kb.doors.care_cli import backup, doctor
+from kb.doors.care_cli import backup, doctor, move
 from kb.doors.key_cli import key, reduce, webhook
 from kb.doors.replay_cli import replay
 from kb.doors.studio_cli import COMMANDS
@@ -69,6 +69,7 @@ main.add_command(user)
 main.add_command(audit)
 main.add_command(backup)
 main.add_command(doctor)
+main.add_command(move)
 main.add_command(replay)
 main.add_command(key)
 main.add_command(webhook)

@@ -45,6 +45,7 @@ ACTS = (
     "backup",
     "drill",  # a backup was restored to see that it can be
     "clock",  # the machine's clock jumped
+    "move",  # the base, here from another database
     "repair",  # an index that was damaged is built anew
 )
 MAX_ABOUT = 200

@@ -31,6 +31,7 @@ TRIALS: dict[str, tuple[str, str, int, tuple[str, ...], bool, int]] = {
     "migrate": ("storing", "migrations", 100, (), True, AT_ONCE),
     "import": ("storing", "imports", 100, (), True, AT_ONCE),
     "backup": ("storing", "backups", 100, (), True, AT_ONCE),
+    "move": ("storing", "moves", 100, (), True, AT_ONCE),
     "rot": ("rotting", "rot", 10_000, (), True, 2_500),
     "eight writers": ("storing", "writers", 1_000, (), True, 1_000),  # rows each; `kills` counts the writers
 }

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ from kb import failpoints, tables
 from kb.calls import call
 from kb.calls.journal import Event
 from kb.care import backup
+from kb.care.move import move
 from kb.config import ROOT, Settings
 from kb.content import articles
 from kb.db import Database, digest
 from kb.doors import transfer
 from kb.doors.wiring import Desk
+from kb.errors import StoreError
 from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people import audit
@@ -48,6 +51,7 @@ WRITES = ("write.begun", "write.done", "write.committed")
 STEPS = ("migrate.step", "migrate.numbered", "write.done", "write.committed")
 IMPORTS = ("import.picture", "import.article", "save.aside", "save.moved", "write.done", "write.committed")
 BACKUPS = ("backup.copied", "backup.sealed", "restore.written", "restore.moved")
+MOVES = ("move.page", "write.done", "write.committed")
 LATEST = 0.12  # seconds after the first word at which a child is killed from outside
 LETTERS = str.maketrans("0123456789", "abcdefghij")
 WRITERS = 8
@@ -389,7 +393,66 @@ def backups(home: Path, kills: int, seed: int) -> Found:
     return found
 
 
+# --- moves ---------------------------------------------------------------------------------------
+
+
+def moves(home: Path, kills: int, seed: int) -> Found:
+    """Kill a move; what is half there is opened by nobody, and the same move again ends it."""
+    chance, found, old = random.Random(seed), Found(), home / "old.sqlite"
+    put = _product(f"sqlite:///{old}")
+    for number in range(20):
+        put(number)
+    wanted = _moved_rows(old)
+    for one in range(1, kills + 1):
+        point, new = MOVES[one // 2 % len(MOVES)] if one % 2 else "", home / f"{one}.sqlite"
+
+        def work(_: int, say: int, new: Path = new) -> None:
+            os.write(say, b"begun\n")
+            _move(old, new)
+            os.write(say, b"done\n")
+            time.sleep(60)
+
+        lines = kill(work, point, chance)
+        found.killed(point)
+        where = f"kill {one} at {point}"
+        found.torn += [f"{where}: {line}" for line in lines if line.startswith("error ")]
+        if _opens(new) and _moved_rows(new) not in (wanted, {}):
+            found.torn.append(f"{where}: half of it opens")
+        with child(partial(_ended, old, new)) as (_, hear, _tell):
+            told(hear)
+        if _moved_rows(new) != wanted or sound(new):
+            found.lost.append(where)
+    return found
+
+
+def _move(old: Path, new: Path) -> None:
+    source, target = Database(f"sqlite:///{old}"), Database(f"sqlite:///{new}", moving=True)
+    move(source, target, OPERATOR, NOON)
+
+
+def _ended(old: Path, new: Path, _: int, say: int) -> None:
+    if not _opens(new):
+        _move(old, new)
+    os.write(say, b"done\n")
+
+
+def _opens(path: Path) -> bool:
+    """Whether a program would go on with it: it is there, and not half a base."""
+    try:
+        Database(f"sqlite:///{path}").close()
+    except StoreError:
+        return False
+    return bool(_moved_rows(path))
+
+
+def _moved_rows(path: Path) -> dict[str, tuple[int, str]]:
+    """Every table that has rows, but for what a move writes down itself."""
+    own = ("schema", "audit", "audit_head")
+    return {name: of for name, of in digest(path).items() if of[0] and name not in own}
+
+
 TRIALS: dict[str, Callable[..., Found]] = {
+    "moves": moves,
     "writes": writes,
     "migrations": migrations,
     "imports": imports,

@@ -54,6 +54,7 @@ def named() -> list[str]:
 def test_every_failpoint_is_one_place_and_every_one_is_tried() -> None:
     assert sorted(named()) == sorted(POINTS)
     tried = {*publishing.STEPS, *publishing.ROWS, *storing.WRITES, *storing.STEPS, *storing.IMPORTS, *storing.BACKUPS}
+    tried |= {*storing.MOVES}
     assert tried == set(POINTS)
 
 
@@ -149,6 +150,12 @@ def test_a_backup_killed_in_every_step_leaves_all_of_it_or_nothing(tmp_path: Pat
     found = trial("storing", "backups", tmp_path, 8, seed())
     assert (found["lost"], found["torn"]) == ([], [])
     assert found["at"] == {**dict.fromkeys(storing.BACKUPS, 1), "outside": 4}
+
+
+def test_a_move_killed_in_every_step_is_half_for_nobody_and_whole_the_next_time(tmp_path: Path) -> None:
+    found = trial("storing", "moves", tmp_path, 12, seed())
+    assert (found["lost"], found["torn"]) == ([], [])
+    assert found["at"] == {**dict.fromkeys(storing.MOVES, 2), "outside": 6}
 
 
 def test_eight_programs_that_write_at_once_lose_nothing_and_are_never_told_to_wait(tmp_path: Path) -> None:
