@@ -52,6 +52,17 @@ class Seen:
     changed: dict[str, tuple[str, articles.Article]]
     errors: list[ArticleError]
 
+    def removed(self, before: Manifest | None) -> tuple[str, ...]:
+        """The ids of articles that a generation has and the folder no longer does."""
+        return tuple(sorted(set(before.articles) - set(self.kept) - set(self.changed))) if before else ()
+
+    def nothing_new(self, before: Manifest | None) -> Report | None:
+        """What to report of a folder that is as this generation has it, refusals and all; None of any other."""
+        same = before and [refused(one) for one in self.errors] == list(before.refused)
+        if not before or not same or self.changed or self.removed(before):
+            return None
+        return Report(before.generation, False, (), (), tuple(self.errors), len(self.kept))
+
 
 def build(
     folder: Path,
@@ -74,10 +85,8 @@ def build(
         found = None if full else served
         before = found if found and found.fits(encoder.name, encoder.token_name) else None
         seen = look(folder, before)
-        removed = tuple(sorted(set(before.articles) - set(seen.kept) - set(seen.changed))) if before else ()
-        same_errors = before and [refused(e) for e in seen.errors] == list(before.refused)
-        if before and not seen.changed and not removed and same_errors:
-            return Report(before.generation, False, (), (), tuple(seen.errors), len(seen.kept))
+        if same := seen.nothing_new(before):
+            return same
         name = generation.new_name(index, at)
         with generation.workspace(index, name) as work:
             made = _described(name, before, seen, encoder, at)
@@ -89,6 +98,7 @@ def build(
         reached("build.published")
         generation.collect(index, keep)
         anew = found is not None and before is None
+        removed = seen.removed(before)
         return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles), anew)
 
 

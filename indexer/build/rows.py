@@ -50,10 +50,8 @@ def build(
         before = found if found and found.opened.manifest.fits(encoder.name, encoder.token_name) else None
         manifest = before.opened.manifest if before else None
         seen = look(folder, manifest)
-        removed = tuple(sorted(set(manifest.articles) - set(seen.kept) - set(seen.changed))) if manifest else ()
-        same_errors = manifest and [refused(e) for e in seen.errors] == list(manifest.refused)
-        if manifest and not seen.changed and not removed and same_errors:
-            return Report(manifest.generation, False, (), (), tuple(seen.errors), len(seen.kept))
+        if same := seen.nothing_new(manifest):
+            return same
         name = name_after(max(rows.names(), default=""), at)
         with drafted(rows, connection, before, encoder.dim) as draft:
             now = _carried(served, seen, encoder)
@@ -62,6 +60,7 @@ def build(
             draft.publish(made, now, fresh=len(seen.changed))
         rows.collect(connection, keep)
         anew = found is not None and before is None
+        removed = seen.removed(manifest)
         return Report(name, True, tuple(sorted(seen.changed)), removed, tuple(seen.errors), len(made.articles), anew)
 
 
