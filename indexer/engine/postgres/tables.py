@@ -123,30 +123,35 @@ def head(schema: str) -> tuple[sa.Table, sa.Table, sa.Sequence]:
 def shelf(base: int, dim: int, schema: str = SCHEMA) -> Shelf:
     """The tables of a base whose vectors have `dim` numbers."""
     data = sa.MetaData(schema=schema)
+    return Shelf(
+        base,
+        dim,
+        schema,
+        article=_articles(base, data),
+        fields={name: _field(name, base, dim, data) for name in ("asks", "answers")},
+        tokens=_tokens(base, data),
+        segment=_segments(base, data),
+        posting=_postings(base, data),
+        lesson=_lessons(base, dim, data),
+        regression=_regressions(base, data),
+    )
 
-    def spanned() -> list[sa.Column[Any]]:
-        return [
-            sa.Column("since", sa.BigInteger, nullable=False),
-            sa.Column("until", sa.BigInteger, nullable=False, server_default=str(OPEN)),
-        ]
 
-    def field(name: str) -> sa.Table:
-        return sa.Table(
-            f"{name}_{base}",
-            data,
-            sa.Column("article", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("kind", sa.SmallInteger, nullable=False),
-            sa.Column("begins", sa.Integer, nullable=False),
-            sa.Column("ends", sa.Integer, nullable=False),
-            sa.Column("row", VectorType(dim), nullable=False),
-        )
+def _spanned() -> list[sa.Column[Any]]:
+    """From which generation on a row is there, and until before which."""
+    return [
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False, server_default=str(OPEN)),
+    ]
 
+
+def _articles(base: int, data: sa.MetaData) -> sa.Table:
+    """The articles, with all that a scope asks of them."""
     article = sa.Table(
         f"article_{base}",
         data,
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-        *spanned(),
+        *_spanned(),
         sa.Column("id", sa.Text(collation="C"), nullable=False),
         sa.Column("sha256", sa.Text, nullable=False),
         sa.Column("path", sa.Text, nullable=False),
@@ -167,7 +172,26 @@ def shelf(base: int, dim: int, schema: str = SCHEMA) -> Shelf:
     )
     sa.Index(f"article_{base}_since", article.c.since)
     sa.Index(f"article_{base}_until", article.c.until)
-    tokens = sa.Table(
+    return article
+
+
+def _field(name: str, base: int, dim: int, data: sa.MetaData) -> sa.Table:
+    """The chunks of one field, each with its vector."""
+    return sa.Table(
+        f"{name}_{base}",
+        data,
+        sa.Column("article", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.SmallInteger, nullable=False),
+        sa.Column("begins", sa.Integer, nullable=False),
+        sa.Column("ends", sa.Integer, nullable=False),
+        sa.Column("row", VectorType(dim), nullable=False),
+    )
+
+
+def _tokens(base: int, data: sa.MetaData) -> sa.Table:
+    """The packed tokens of each article's chunks."""
+    return sa.Table(
         f"tokens_{base}",
         data,
         sa.Column("article", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -175,16 +199,24 @@ def shelf(base: int, dim: int, schema: str = SCHEMA) -> Shelf:
         sa.Column("size", sa.Integer, nullable=False),  # bytes of one token
         sa.Column("packed", sa.LargeBinary, nullable=False),
     )
-    segment = sa.Table(
+
+
+def _segments(base: int, data: sa.MetaData) -> sa.Table:
+    """The segments of words, and what the words of each are."""
+    return sa.Table(
         f"segment_{base}",
         data,
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-        *spanned(),
+        *_spanned(),
         sa.Column("articles", sa.Integer, nullable=False),
         sa.Column("vocabulary", sa.Text, nullable=False),
         sa.Column("seal", sa.Text, nullable=False),  # of its postings
     )
-    posting = sa.Table(
+
+
+def _postings(base: int, data: sa.MetaData) -> sa.Table:
+    """A row a term and segment."""
+    return sa.Table(
         f"posting_{base}",
         data,
         sa.Column("term", sa.Text(collation="C"), primary_key=True),
@@ -193,7 +225,11 @@ def shelf(base: int, dim: int, schema: str = SCHEMA) -> Shelf:
         sa.Column("asks", sa.LargeBinary, nullable=False),  # how often in title and questions, <u2
         sa.Column("texts", sa.LargeBinary, nullable=False),  # how often in all of it, <u2
     )
-    lesson = sa.Table(
+
+
+def _lessons(base: int, dim: int, data: sa.MetaData) -> sa.Table:
+    """What was learnt."""
+    return sa.Table(
         f"lesson_{base}",
         data,
         sa.Column("key", sa.Text, primary_key=True),
@@ -205,12 +241,14 @@ def shelf(base: int, dim: int, schema: str = SCHEMA) -> Shelf:
         sa.Column("row", VectorType(dim), nullable=False),
         sa.Column("passage", VectorType(dim), nullable=False),
     )
-    regression = sa.Table(
+
+
+def _regressions(base: int, data: sa.MetaData) -> sa.Table:
+    """The regression that was fitted on it."""
+    return sa.Table(
         f"regression_{base}",
         data,
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-        *spanned(),
+        *_spanned(),
         sa.Column("packed", sa.LargeBinary, nullable=False),  # of what was learnt, as a file has it
     )
-    fields = {name: field(name) for name in ("asks", "answers")}
-    return Shelf(base, dim, schema, article, fields, tokens, segment, posting, lesson, regression)
