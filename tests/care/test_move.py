@@ -94,6 +94,15 @@ def opened(url: str) -> Database:
     return Database(url, moving=True)
 
 
+def stop_half_way(source: Database, target: Database) -> None:
+    failpoints.arm("move.page:9:EIO")
+    try:
+        with pytest.raises(OSError, match="Input/output"):
+            move(source, target, OPERATOR, AT)
+    finally:
+        failpoints.arm("")
+
+
 def kept(database: Database) -> list[str]:
     """Every row, but what the move itself writes down, as both databases have them."""
     return [
@@ -130,13 +139,8 @@ def test_a_move_that_was_stopped_goes_on_and_nobody_opens_what_is_half_there(
 ) -> None:
     url = new(kind)
     target = opened(url)
-    failpoints.arm("move.page:9:EIO")
-    try:
-        with pytest.raises(OSError, match="Input/output"):
-            move(full, target, OPERATOR, AT)
-    finally:
-        failpoints.arm("")
-        target.close()
+    stop_half_way(full, target)
+    target.close()
     with pytest.raises(StoreError, match="store_half_moved"):
         Database(url)
     with full.write() as connection:  # the old one was used meanwhile
@@ -153,12 +157,7 @@ def test_a_move_that_was_stopped_goes_on_and_nobody_opens_what_is_half_there(
 def test_what_was_there_already_is_not_copied_again(full: Database, new: New) -> None:
     url = new(FILE)
     target = opened(url)
-    failpoints.arm("move.page:9:EIO")
-    try:
-        with pytest.raises(OSError, match="Input/output"):
-            move(full, target, OPERATOR, AT)
-    finally:
-        failpoints.arm("")
+    stop_half_way(full, target)
     there = len(rows(target)) - 1  # without the schema's own
     made = move(full, target, OPERATOR, AT)
     assert there > PAGE
