@@ -75,8 +75,6 @@ def _details(here: Desk, served: Served, work: Work, article: Article | None) ->
 
 def _form(served: Served, article: Article) -> dict[str, Value]:
     """The keys of the front matter, each as a field of its kind."""
-    names = {code: product.name(hl()) for code, product in served.catalogue.items()}
-    states = [article.state, *life.moves_of(me(), article)]
     title = st.text_input(t("edit.title_field"), article.title, max_chars=LINE_MOST)
     questions = st.text_area(
         t("edit.questions"),
@@ -85,54 +83,68 @@ def _form(served: Served, article: Article) -> dict[str, Value]:
         height=140,
         help=t("edit.questions_help"),
     )
+    given: dict[str, Value] = {
+        "title": title,
+        "questions": tuple(one.strip() for one in questions.splitlines() if one.strip()),
+    }
     left, right = st.columns(2)
     with left:
-        state = st.selectbox(t("edit.state"), states, format_func=lambda one: t(f"state.{one}"))
-        audience = st.selectbox(
+        given |= _life(article)
+    with right:
+        return given | _reach(served, article)
+
+
+def _life(article: Article) -> dict[str, Value]:
+    """How far it is, for whom it is written, whose it is, and until when."""
+    return {
+        "state": st.selectbox(
+            t("edit.state"),
+            [article.state, *life.moves_of(me(), article)],
+            format_func=lambda one: t(f"state.{one}"),
+        ),
+        "audience": st.selectbox(
             t("edit.audience"),
             AUDIENCES,
             AUDIENCES.index(article.audience),
             format_func=lambda one: t(f"edit.audience_{one}"),
-        )
-        owner = st.text_input(t("edit.owner"), article.owner, max_chars=LINE_MOST)
-        review_by = st.date_input(t("edit.review_by"), article.review_by)
-        valid_from = st.date_input(t("edit.valid_from"), article.valid_from)
-    with right:
-        products = st.multiselect(
-            t("edit.products"),
-            list(dict.fromkeys([*names, *article.products])),
-            list(article.products),
-            format_func=lambda code: names.get(code, code),
-            placeholder=t("edit.products_any"),
-        )
-        governance = st.selectbox(
-            t("edit.governance"),
-            GOVERNANCE,
-            GOVERNANCE.index(article.governance),
-            format_func=lambda one: t(f"edit.governance_{one}"),
-        )
-        twin = st.text_input(t("edit.twin"), article.twin, max_chars=LINE_MOST)
-        valid_until = st.date_input(t("edit.valid_until"), article.valid_until)
-        teams = st.multiselect(
-            t("edit.teams"),
-            sorted({*article.teams, *me().teams}),
-            list(article.teams),
-            placeholder=t("edit.teams_all"),
-            accept_new_options=True,
-        )
+        ),
+        "owner": st.text_input(t("edit.owner"), article.owner, max_chars=LINE_MOST),
+        "review_by": _day(st.date_input(t("edit.review_by"), article.review_by)),
+        "valid_from": _day(st.date_input(t("edit.valid_from"), article.valid_from)),
+    }
+
+
+def _reach(served: Served, article: Article) -> dict[str, Value]:
+    """What it is about, who may see it, and its twin."""
+    names = {code: product.name(hl()) for code, product in served.catalogue.items()}
+    products = st.multiselect(
+        t("edit.products"),
+        list(dict.fromkeys([*names, *article.products])),
+        list(article.products),
+        format_func=lambda code: names.get(code, code),
+        placeholder=t("edit.products_any"),
+    )
+    governance = st.selectbox(
+        t("edit.governance"),
+        GOVERNANCE,
+        GOVERNANCE.index(article.governance),
+        format_func=lambda one: t(f"edit.governance_{one}"),
+    )
+    twin = st.text_input(t("edit.twin"), article.twin, max_chars=LINE_MOST)
+    valid_until = st.date_input(t("edit.valid_until"), article.valid_until)
+    teams = st.multiselect(
+        t("edit.teams"),
+        sorted({*article.teams, *me().teams}),
+        list(article.teams),
+        placeholder=t("edit.teams_all"),
+        accept_new_options=True,
+    )
     return {
-        "title": title,
-        "questions": tuple(one.strip() for one in questions.splitlines() if one.strip()),
-        "state": state,
-        "audience": audience,
-        "governance": governance,
         "products": tuple(products),
-        "teams": tuple(teams),
-        "owner": owner,
+        "governance": governance,
         "twin": twin,
-        "review_by": _day(review_by),
-        "valid_from": _day(valid_from),
         "valid_until": _day(valid_until),
+        "teams": tuple(teams),
     }
 
 
