@@ -92,7 +92,12 @@ def test_a_link_in_a_folder_is_not_followed(tmp_path: Path) -> None:
     assert [one.error.code for one in made.refused] == ["import_no_file"]
 
 
-@pytest.mark.parametrize("raw", [b"", b"PK", b"PK\x03\x04" + b"\xff" * 40, zipped({"a.md": GOOD})[:-30], b"<html>"])
+# Named: a zip holds the hour it was made, and the two workers must collect the same names.
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"PK", b"PK\x03\x04" + b"\xff" * 40, zipped({"a.md": GOOD})[:-30], b"<html>"],
+    ids=["empty", "two-bytes", "garbage", "cut", "page"],
+)
 def test_a_damaged_zip_is_one_sentence(raw: bytes) -> None:
     with pytest.raises(RequestError, match="import_zip_broken"):
         of_bytes("x.zip", raw)
