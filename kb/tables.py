@@ -64,6 +64,7 @@ call = sa.Table(
     sa.Index("call_to_notice", "noticed_at", "last_at"),
     sa.Index("call_to_read", "read_at", "tag"),
     sa.Index("call_of_tag", "tag"),
+    sa.Index("call_lately", "last_at"),
 )
 
 # What happened on a call, in order. `id` is made by whoever saw it happen, so that sending it twice is once.
@@ -84,6 +85,7 @@ event = sa.Table(
     sa.Index("event_of_article", "article", "kind"),
     sa.Index("event_of_agent", "agent", "at"),
     sa.Index("event_that_solved", "kind", "article", "undone_at", "call"),
+    sa.Index("event_taken_back", "undone_at"),
 )
 
 # Every search with what came of it (kb/gaps/analytics): read from `event`, and to be read anew at any time.
@@ -627,4 +629,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # gaps are replayed, and talked about at a round table
     grow,  # what would answer it, on the agenda
     grow,  # what happened, for other systems; what programs were answered
+    grow,  # which calls something happened on lately
 )

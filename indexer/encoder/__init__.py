@@ -1,12 +1,13 @@
-"""Texts → unit vectors, and their tokens': one SentenceTransformer behind one lock, one pass for both."""
+"""Texts → unit vectors, and their tokens': one SentenceTransformer in one thread, one pass for both."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from kb.seen import metrics
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MAX_TOKENS = 512
-BATCH = 32  # texts embedded at once; the lock is free between batches, so that a build never blocks a call
+BATCH = 32  # texts embedded at once; others have their turn between batches, so that a build never blocks a call
 VOCABULARY, TEXTS, PIECES, SEED = 60_000, 256, 24, 0  # what the axes of tokens are taken over; the common pieces first
 
 
@@ -56,7 +57,8 @@ class SentenceEncoder:
         except (OSError, ValueError) as error:
             raise SettingError("model_unusable", model=settings.model, problem=_first_line(error)) from error
         self._model.max_seq_length = min(self._model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
-        self._lock = threading.Lock()
+        # torch keeps a team of threads, and what they work in, for each thread that calls it: this one alone does
+        self._thread = ThreadPoolExecutor(1, "encoder")
         # numpy's threads would spin beside torch's: a build took a quarter longer, and every search a little
         ThreadpoolController().select(internal_api="openblas").limit(limits=1)
         prompts = self._model.prompts
@@ -98,7 +100,8 @@ class SentenceEncoder:
     def raw(self, texts: Sequence[str]) -> Vector:
         """Passages by one plain call of the model, (n, dim): what the build's rate is measured against."""
         prompt = self._passage_prompt
-        rows = self._model.encode(list(texts), prompt=prompt, batch_size=BATCH, convert_to_tensor=True)
+        encode = functools.partial(self._model.encode, prompt=prompt, batch_size=BATCH, convert_to_tensor=True)
+        rows: Any = self._thread.submit(encode, list(texts)).result()
         found: Vector = rows.float().numpy()
         return found
 
@@ -113,16 +116,9 @@ class SentenceEncoder:
         tokens: list[Tokens] = [np.zeros((0, 0), np.float32)] * len(texts)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            with metrics.encoding.track_inprogress(), self._lock:
-                found: Any = self._model.encode(
-                    [texts[i] for i in batch],
-                    prompt=prompt,  # '' means none, even where the model has a default
-                    batch_size=BATCH,
-                    show_progress_bar=False,
-                    output_value="sentence_embedding" if query is None else None,
-                    convert_to_tensor=query is None,
-                )
-                spans = self._spans([prompt + texts[i] for i in batch]) if query is not None else []
+            with metrics.encoding.track_inprogress():
+                job = self._thread.submit(self._states, [texts[i] for i in batch], prompt, tokens=query is not None)
+                found, spans = job.result()
             if query is None:
                 rows[batch] = found.float().numpy()
                 continue
@@ -132,6 +128,18 @@ class SentenceEncoder:
         norms = np.linalg.norm(rows, axis=1, keepdims=True)  # bf16 leaves lengths of .9992–1.0009
         unit: Vector = rows / np.maximum(norms, 1e-12)
         return unit, tokens
+
+    def _states(self, texts: list[str], prompt: str, *, tokens: bool) -> tuple[Any, list[list[tuple[int, int]]]]:
+        """What the model makes of a batch, and where its tokens stand. In the encoder's thread."""
+        found = self._model.encode(
+            texts,
+            prompt=prompt,  # '' means none, even where the model has a default
+            batch_size=BATCH,
+            show_progress_bar=False,
+            output_value=None if tokens else "sentence_embedding",
+            convert_to_tensor=not tokens,
+        )
+        return found, self._spans([prompt + text for text in texts]) if tokens else []
 
     def _tokens(self, prompt: str, text: str, spans: Sequence[tuple[int, int]], found: Any, query: bool) -> Tokens:
         """The tokens of one text from its states: pieces of words, of a passage without function words."""
@@ -145,8 +153,8 @@ class SentenceEncoder:
         return rows if query else packed(rows, [max(0, spans[at][0] - len(prompt)) for at in kept])
 
     def _spans(self, texts: list[str]) -> list[list[tuple[int, int]]]:
-        """Where each token of each text stands in it; [] of a tokenizer that does not say. Under the lock: a tokenizer
-        keeps how it pads from call to call."""
+        """Where each token of each text stands in it; [] of a tokenizer that does not say. In the encoder's thread: a
+        tokenizer keeps how it pads from call to call."""
         if not getattr(self._model.tokenizer, "is_fast", False):
             return [[] for _ in texts]
         told = self._model.tokenizer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,6 +21,14 @@ USED = ("copy", "solved", "helped")
 UNUSED = 0.25  # what it says that an article was opened and nothing came of it: agents forget the key
 _MATTERS = ("solved", "helped", "unsolved", "gap", "join")  # after one of these, words are about something else
 CALLS_AT_ONCE = 500
+
+
+class State(NamedTuple):
+    """What the votes of a call depend on, as they were masked and kept: nothing else of a call ever changes."""
+
+    events: int
+    undone: int
+    over: bool
 
 
 def votes(trail: Sequence[Event], *, over: bool) -> tuple[Vote, ...]:
@@ -67,19 +76,25 @@ def _against(live: Sequence[Event]) -> list[Vote]:
     return list(found.values())
 
 
+def is_over(row: Any, at: datetime) -> bool:
+    """Whether nothing more comes of a call, of which `ended_at` and `last_at` were read."""
+    return row.ended_at is not None or at - row.last_at >= IDLE
+
+
 # --- reads ---------------------------------------------------------------------------------------
 
 
-def changed_since(connection: sa.Connection, since: datetime) -> tuple[str, ...]:
-    """Real calls on which something happened, or was taken back, at or after a moment; in id order."""
+def lately(connection: sa.Connection, since: datetime, at: datetime) -> dict[str, State]:
+    """Real calls on which something happened, or was taken back, at or after a moment, and those of a quarter of an
+    hour before, each with what its votes depend on: the same state as before means the same votes."""
     call, event = tables.call, tables.event
-    lately = sa.select(call.c.id).where(call.c.tag == REAL, call.c.last_at >= since - IDLE)
-    undone = (
-        sa.select(event.c.call)
-        .join(call, call.c.id == event.c.call)
-        .where(call.c.tag == REAL, event.c.undone_at >= since)
-    )
-    return tuple(sorted(set(connection.scalars(lately)) | set(connection.scalars(undone))))
+    undone = sa.select(event.c.call).where(event.c.undone_at >= since)
+    wanted = (call.c.tag == REAL) & ((call.c.last_at >= since - IDLE) | call.c.id.in_(undone))
+    counts = sa.func.count(event.c.id).label("events"), sa.func.count(event.c.undone_at).label("undone")
+    both = call.outerjoin(event, event.c.call == call.c.id)
+    rows = sa.select(call.c.id, call.c.ended_at, call.c.last_at, *counts).select_from(both)
+    grouped = rows.where(wanted).group_by(call.c.id, call.c.ended_at, call.c.last_at).order_by(call.c.id)
+    return {row.id: State(row.events, row.undone, is_over(row, at)) for row in connection.execute(grouped)}
 
 
 def of_calls(connection: sa.Connection, calls: Sequence[str], at: datetime) -> dict[str, tuple[Vote, ...]]:
@@ -89,7 +104,7 @@ def of_calls(connection: sa.Connection, calls: Sequence[str], at: datetime) -> d
     for start in range(0, len(calls), CALLS_AT_ONCE):
         some = calls[start : start + CALLS_AT_ONCE]
         ends = sa.select(call.c.id, call.c.ended_at, call.c.last_at).where(call.c.id.in_(some))
-        over = {row.id: row.ended_at is not None or at - row.last_at >= IDLE for row in connection.execute(ends)}
+        over = {row.id: is_over(row, at) for row in connection.execute(ends)}
         trails: dict[str, list[Event]] = {id: [] for id in some}
         happened = sa.select(event).where(event.c.call.in_(some)).order_by(event.c.at, event.c.id)
         for row in connection.execute(happened):

@@ -1,7 +1,8 @@
 """What calls taught becomes searchable: the journal's votes, the editors' decisions, then a generation with what holds.
 
 All in the background. A call that changed is read again and no other; a question is embedded once and
-compared with the others once; nothing is published where nothing holds that did not hold before.
+compared with the others once; what stands is judged anew where a vote is new, and nothing is published where nothing
+holds that did not hold before.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from kb.finding.learning import Learnt, Neighbours, Vote, decisions, standing
 from kb.finding.search import Encoder, Vector
 from kb.tables import EPOCH
 
-OVERLAP = timedelta(hours=1)  # a call counts against what it left unused only when it is over
+OVERLAP = timedelta(hours=1)  # what happened before, and was told since: from the spool, or by another's clock
+ANEW = timedelta(hours=1)  # without news: votes fade
 
 
 class Questions:
@@ -45,7 +47,9 @@ class Teacher:
         """`vectors` is the file of the vector cache."""
         self._vectors = vectors
         self._votes: dict[str, tuple[Vote, ...]] = {}
-        self._seen = EPOCH
+        self._states: dict[str, lessons.State] = {}  # of the calls that were read again last
+        self._by: tuple[object, ...] = ()  # what `now` follows from, besides the votes
+        self._seen = self._judged = EPOCH
         self._known: Neighbours | None = None
         self._model = ""
         self.now: tuple[Learnt, ...] = ()
@@ -57,15 +61,19 @@ class Teacher:
         Raises StoreError; what was known before stays.
         """
         with database.read() as connection:
-            changed = lessons.changed_since(connection, max(EPOCH, self._seen - OVERLAP))
+            lately = lessons.lately(connection, max(EPOCH, self._seen - OVERLAP), at)
+            changed = [call for call, state in lately.items() if self._states.get(call) != state]
             votes = lessons.of_calls(connection, changed, at)
             decided = decisions(connection)
-        self._votes |= votes
-        self._votes = {call: some for call, some in self._votes.items() if some}
+        news = {call: some for call, some in votes.items() if some != self._votes.get(call, ())}
+        self._votes = {call: some for call, some in (self._votes | news).items() if some}
         if self._known is None or self._model != encoder.name:
             self._known, self._model = Neighbours(self._rows(encoder), middle_of(engine, encoder)), encoder.name
-        self.now = standing(tuple(chain.from_iterable(self._votes.values())), decided, self._known, at, agents)
-        self._seen, self.looked = at, True
+        by = decided, self._known, agents
+        if news or by != self._by or abs(at - self._judged) >= ANEW:
+            self.now = standing(tuple(chain.from_iterable(self._votes.values())), decided, self._known, at, agents)
+            self._by, self._judged = by, at
+        self._states, self._seen, self.looked = lately, at, True
 
     def _rows(self, encoder: Encoder) -> Callable[[Sequence[str]], Vector]:
         """Questions to rows through the cache, which is opened where it is used: in a thread of the background."""

@@ -94,7 +94,7 @@ def solve(database: Database, id: str, question: str, at: datetime, tag: str = "
 
 def learnt(database: Database, since: datetime = EPOCH, at: datetime = NOON + MINUTE) -> dict[str, list[str]]:
     with database.read() as connection:
-        found = lessons.of_calls(connection, lessons.changed_since(connection, since), at)
+        found = lessons.of_calls(connection, list(lessons.lately(connection, since, at)), at)
     return {id: [one.question for one in some] for id, some in found.items()}
 
 
@@ -119,3 +119,17 @@ def test_only_calls_that_changed_are_read_again(database: Database) -> None:
     with database.read() as connection:
         (one,) = lessons.of_calls(connection, ["c1"], NOON + timedelta(hours=6))["c1"]
     assert not one.solved  # only that it was opened is left
+
+
+def test_a_call_whose_votes_may_be_others_has_another_state(database: Database) -> None:
+    def state(at: datetime) -> lessons.State:
+        with database.read() as connection:
+            return lessons.lately(connection, NOON, at)["c1"]
+
+    solve(database, "c1", "card expired", NOON)
+    before = state(NOON + MINUTE)
+    assert before == (3, 0, False) == state(NOON + 2 * MINUTE)
+    assert state(NOON + call.IDLE + MINUTE) == (3, 0, True)  # nobody ended it
+    with database.write() as connection:
+        journal.undo(connection, MAY, "c1-solved", NOON + MINUTE)
+    assert state(NOON + MINUTE) == (3, 1, False)
