@@ -34,6 +34,7 @@ class Settings:
     host, port:  where the app listens
     origins:     the addresses people open, as in `https://kb.example.com`, with commas between them;
                  '' = what follows from host and port
+    proxies:     addresses and networks of load balancers, with commas between them: who asks is whom they name
     frame_ancestors: origins of pages that may show the app in a frame, a CRM's; '' = none but its own
     samesite:    of the cookies: `lax`, or `none` for such a page of another site
     oidc_issuer, oidc_client, oidc_secret: the company's provider of identities (OpenID Connect); '' = none
@@ -68,6 +69,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     origins: str = ""
+    proxies: str = "127.0.0.1"
     frame_ancestors: str = ""
     samesite: str = "lax"
     oidc_issuer: str = ""
@@ -190,11 +192,22 @@ def _address(name: str, value: str) -> str:
     return value
 
 
+def _proxy(name: str, value: str) -> str:
+    """An address or a network, not the whole world: anybody could say who they are."""
+    given = value.strip()
+    try:
+        if ipaddress.ip_network(given).prefixlen:
+            return given
+    except ValueError:
+        pass
+    raise SettingError("setting_not_a_proxy", name=name, value=given)
+
+
 def settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Read `KB_NAME` for each field of `Settings`.
 
     Raises SettingError for an unknown `KB_` name, a value that is no whole number where one is
-    needed, one outside its choices, an origin or address that is none, webhooks without a secret of
+    needed, one outside its choices, an origin, address or proxy that is none, webhooks without a secret of
     `LEAST_SECRET` characters, `KB_KEEP` below 2, or cookies for other sites' frames without TLS or a frame.
     """
     known = {f"KB_{one.name.upper()}": one for one in fields(Settings)}
@@ -241,6 +254,8 @@ def _read(field: str, name: str, value: str) -> object:
         if field in PORTS and not least <= int(value) <= 65_535:
             raise SettingError("setting_not_a_port", name=name, value=value, least=least)
         return int(value)
+    if field == "proxies":
+        return ",".join(_proxy(name, one) for one in value.split(","))
     if field == "offline_teams":
         return ",".join(filter(None, (one.strip() for one in value.split(","))))
     if field == "webhooks":

@@ -36,6 +36,7 @@ def test_nothing_set_gives_the_defaults() -> None:
         host="127.0.0.1",
         port=8501,
         origins="",
+        proxies="127.0.0.1",
         frame_ancestors="",
         samesite="lax",
         oidc_issuer="",
@@ -72,6 +73,7 @@ SAID = {
     "KB_HOST": "0.0.0.0",
     "KB_PORT": "8600",
     "KB_ORIGINS": "https://kb.example.com",
+    "KB_PROXIES": "10.0.0.10, 10.1.0.0/28,fd00::1",
     "KB_FRAME_ANCESTORS": "https://crm.example.org/, HTTPS://crm.example.net:8443",
     "KB_SAMESITE": "none",
     "KB_OIDC_ISSUER": "https://id.example.com",
@@ -109,6 +111,7 @@ READ = {
     "host": "0.0.0.0",
     "port": 8600,
     "origins": "https://kb.example.com",
+    "proxies": "10.0.0.10,10.1.0.0/28,fd00::1",
     "frame_ancestors": "https://crm.example.org,https://crm.example.net:8443",
     "samesite": "none",
     "oidc_issuer": "https://id.example.com",
@@ -179,8 +182,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         "KB_HOME, KB_HOST, KB_INDEX_IN, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, "
         "KB_OFFLINE, KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, "
         "KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, "
-        "KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, KB_WEBHOOK_ALLOW, "
-        "KB_WEBHOOK_SECRET",
+        "KB_PROXIES, KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, "
+        "KB_WEBHOOK_ALLOW, KB_WEBHOOK_SECRET",
     }
 
 
@@ -250,6 +253,12 @@ def test_origins_are_kept_as_browsers_write_them(given: str, kept: str) -> None:
 def test_an_origin_that_is_none_is_refused(value: str) -> None:
     error = refused({"KB_ORIGINS": value})
     assert (error.code, error.facts["name"]) == ("setting_not_an_origin", "KB_ORIGINS")
+
+
+@pytest.mark.parametrize("value", ["*", "balancer", "0.0.0.0/0", "::/0", "10.0.0.1/8", "10.0.0.1,"])
+def test_who_asks_is_not_told_by_just_anybody(value: str) -> None:
+    error = refused({"KB_PROXIES": value})
+    assert (error.code, error.facts["name"]) == ("setting_not_a_proxy", "KB_PROXIES")
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,7 @@ def serve(open_browser: bool) -> None:
             log_config=None,  # its lines are ours, too
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=context.settings.proxies,
             ws_max_size=MAX_MESSAGE,
         )
         return 0
