@@ -89,7 +89,7 @@ $(VENV)/.development: requirements-dev.lock $(VENV)/.runtime
 browser:
 	@sh .ci/browser
 
-# strace and libfaketime, for the tests of lost power and of clocks that jump
+# strace and libfaketime, for the tests of lost power and of clocks that jump; HAProxy, for those of two servers
 tools:
 	@sh .ci/tools
 
