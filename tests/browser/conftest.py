@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from indexer.build.places import place_of
 from kb import tables
@@ -23,7 +23,9 @@ from kb.config import PACKAGED_MODEL, Settings
 from kb.db import Database
 from tests.postgres import Server
 
+WINDOW: ViewportSize = {"width": 1366, "height": 900}
 ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "quiet harbour 7"  # of accounts, where there are any
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -118,6 +120,15 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def homely(home: Path, real_home: Path) -> Path:
+    """A new home with the model, and the vectors of earlier runs."""
+    home.mkdir(parents=True)
+    os.symlink(real_home / "model", home / "model")
+    if (real_home / "vectors.sqlite").exists():
+        shutil.copy(real_home / "vectors.sqlite", home / "vectors.sqlite")
+    return home
+
+
 @pytest.fixture(scope="session")
 def real_home() -> Path:
     """The project's own `var/`, with the packaged model unpacked and the vectors of earlier runs."""
@@ -148,11 +159,7 @@ def app_on_server(tmp_path_factory: pytest.TempPathFactory, real_home: Path, ser
 def running(place: Path, real_home: Path, **more: str) -> Iterator[App]:
     """The app on a copy of the sample base in a new folder, until the generator ends. `more` are settings."""
     shutil.copytree(ROOT / "articles", place / "articles")
-    home = place / "home"
-    home.mkdir()
-    os.symlink(real_home / "model", home / "model")
-    if (real_home / "vectors.sqlite").exists():
-        shutil.copy(real_home / "vectors.sqlite", home / "vectors.sqlite")
+    home = homely(place / "home", real_home)
     here, process = start(place / "articles", home, **more)
     try:
         wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
@@ -167,9 +174,8 @@ def running(place: Path, real_home: Path, **more: str) -> Iterator[App]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser of its own that may use the clipboard."""
-    one = chromium.new_context(
-        locale="en-US", viewport={"width": 1366, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-    )
+    may = ["clipboard-read", "clipboard-write"]
+    one = chromium.new_context(locale="en-US", viewport=WINDOW, permissions=may, ignore_https_errors=True)
     yield one
     one.close()
 
@@ -188,8 +194,9 @@ def end_calls(app: App) -> None:
 
 
 def sign_in(context: BrowserContext, url: str, sample: str = "agent") -> None:
-    """Sign a browser in as one of the demo's sample people, as its button does."""
-    answer = context.request.post(f"{url}/sign-in", form={"sample": sample}, max_redirects=0)
+    """Sign a browser in as one of the demo's sample people, as its button does; by TLS as the account of that name."""
+    form = {"name": sample, "password": PASSWORD} if url.startswith("https:") else {"sample": sample}
+    answer = context.request.post(f"{url}/sign-in", form=form, max_redirects=0)
     assert answer.status == 303, answer.text()
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import streamlit as st
 
@@ -80,6 +81,7 @@ def draw(work: Work, article: Article | None, slot: str = MINE) -> None:
             "token": work.token,
             "at": work.at,
             "keep": work.keep,
+            "visit": st.session_state.setdefault("visit", uuid4().hex),
             "go": st.session_state.get(f"go-{slot}"),
             "read_only": article is not None and work.base != "" and not life.may_change(me(), article),
             "ui": hl(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,6 +24,7 @@ from kb.people.users import Action, User, may
 from kb.studio.media import media_of
 
 LINE_MOST = 2_000  # characters of a field of one line; Streamlit cuts what is longer, whoever sent it
+NEVER = timedelta(days=1)  # no session lives so long, and none is kept alive by it
 SEARCH_PAGE = Path(__file__).parent / "search.py"
 # Streamlit's captions, quotes, key hints and chosen options are too faint to read: below 4.5 : 1.
 LEGIBLE = """
@@ -118,6 +119,13 @@ def corner(visit: Session, hl: str) -> None:
         _language_switch(hl)
     if visit.sample:
         st.html(f'<p class="demo">{escape(t("people.demo"))}</p>')
+
+
+@st.fragment(run_every=NEVER)
+def whole_again() -> None:
+    """Draws nothing. A page with a part that runs by itself is run as a whole when its connection comes back; any
+    other waits for the next key, and a server that never saw it, the one before having died, has no part to answer it
+    with."""
 
 
 def _language_switch(current: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from kb.doors.ui.frame import corner, language, session, t
+from kb.doors.ui.frame import corner, language, session, t, whole_again
 from kb.people.users import Action, may
 from kb.seen.log import log, request
 
@@ -47,6 +47,7 @@ page = st.navigation(
     position="top",
 )
 corner(visit, hl)
+whole_again()
 try:
     with request():
         page.run()

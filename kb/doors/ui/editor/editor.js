@@ -23,6 +23,7 @@ export default function (component) {
   root.querySelector("#hint").textContent = data.labels.hint;
   if (!data.keep) localStorage.removeItem(shelf(data.id));
   if (state.token !== data.token) put(area, state);
+  if (state.visit !== data.visit) again(area, state);
   if (data.go && state.turn !== data.go.turn) go(area, state);
   const as_it_is = data.changed ? data.labels.draft : data.labels.same;
   tell(root, area.value === data.source ? as_it_is : data.labels.waiting);
@@ -37,6 +38,15 @@ function put(area, state) {
   area.value = kept ?? data.source;
   state.sent = data.source;
   if (kept !== null) send(area, state);
+}
+
+// Another server goes on with this page: what the one before may not have kept is sent anew.
+function again(area, state) {
+  const before = state.visit;
+  state.visit = state.data.visit;
+  if (before === undefined || area.value === state.data.source) return;
+  state.sent = null;
+  send(area, state);
 }
 
 function remembered(data) {
@@ -69,7 +79,7 @@ function listen(root, state) {
   root.querySelector("#save").addEventListener("click", () => save(area, state));
 }
 
-const whole = (area, { data }) => ({ id: data.id, base: data.base, source: area.value });
+const whole = (area, { data }) => ({ id: data.id, base: data.base, source: area.value, visit: data.visit });
 
 function send(area, state) {
   clearTimeout(state.timer);
