@@ -3,6 +3,7 @@
 # make security   the long tests of safety, and what is known about the libraries
 # make faults thousands of kills, 10,000 damaged indexes, 10,000 malformed files: nothing torn, nothing lost
 # make soak   half an hour of a floor against the real server: memory, files, threads and times stay as they are
+# make load   1 to 400 agents against the real server, a sign-in storm, publishing under load: a quarter of an hour
 # make lint   style and types        make bench   the quick benchmarks        make clean   forget what can be rebuilt
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: run openapi test security faults soak lock lint bench setup setup-dev index browser tools clean
+.PHONY: run openapi test security faults soak load lock lint bench setup setup-dev index browser tools clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -54,6 +55,12 @@ faults: setup-dev tools
 MINUTES ?= 30
 soak: setup-dev index
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --json $(if $(filter 30,$(MINUTES)),benchmarks/results,var)/soak.json
+
+# How many agents one process carries, and what happens when more come
+SECONDS ?= 60
+load: setup-dev index
+	$(BIN)/python benchmarks/load.py --seconds $(SECONDS) --storm --publishing \
+	  --json $(if $(filter 60,$(SECONDS)),benchmarks/results,var)/load.json
 
 # docs/openapi.json, from the code
 openapi: setup

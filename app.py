@@ -69,6 +69,7 @@ gate = Middleware(
     addresses=desk().settings.addresses,
     policy=content_policy(PAGE.read_text("utf-8"), desk().settings.frame_ancestors),
     farewell=FROM_THE_TOP,
+    most_sessions=desk().settings.most_sessions,
 )
 app = st.App(
     HERE / "kb/doors/ui/shell.py",

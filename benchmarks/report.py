@@ -288,6 +288,21 @@ def soak(found: Mapping[str, Any]) -> str:
     return f"{text}\n\n{table(['promise', 'rose by', '95 %', 'bound', ''], rows)}"
 
 
+def load_of(found: Mapping[str, Any]) -> str:
+    """How many agents one process carries, and what becomes of more."""
+    columns = ["p50_ms", "p95_ms", "p99_ms", "keystroke_p95_ms", "answered_per_s", "refused", "server_cores"]
+    past, kept = found["past"], {True: "kept", False: "broken"}
+    steps = {**found["systems"], f"{past['sessions']:g}, {past['haste']:g} × as fast": past}
+    rows = [[name, *(one.get(column, "–") for column in columns)] for name, one in steps.items()]
+    goals = [[one["name"], f"{one['value']:g}", kept[one["kept"]]] for one in found["goals"]]
+    text = (
+        f"**Load** (`make load`), {found['data']}, {found['machine']}, which the agents share. A step (search, open, "
+        f"solve) is timed from when it was due. The knee: {found['knee']} sessions. Past it, searches that would wait "
+        "too long are refused."
+    )
+    return "\n\n".join([text, table(["sessions", *columns], rows), table(["goal", "value", ""], goals)])
+
+
 def bounds(found: Mapping[str, Any]) -> str:
     """What 100 KB of anything costs at every input."""
     total, inputs = found["systems"]["firstcall"], found["inputs"]
@@ -314,6 +329,7 @@ def figures() -> str:
         ("index", index),
         ("pages", pages),
         ("soak", soak),
+        ("load", load_of),
         ("bounds", bounds),
     ):
         found = load(name)

@@ -26,17 +26,13 @@ if not __package__:  # run as a file: import the project, not this folder
 
 import argparse
 import asyncio
-import contextlib
 import itertools
 import json
-import os
 import re
-import shutil
-import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,16 +44,15 @@ import numpy as np
 import sqlalchemy as sa
 from websockets.exceptions import WebSocketException
 
-from benchmarks.bench import ROOT, machine, result, table, write_json
-from benchmarks.latency import free_port, new_questions
+from benchmarks.bench import machine, result, table, write_json
+from benchmarks.latency import new_questions
+from benchmarks.server import Server, serving
 from benchmarks.steady import Promise, Sample, drift, flat, growth, sample
 from benchmarks.websocket import PageError, Tab, opened, signed_in
 from kb import tables
-from kb.config import settings
 from kb.content.articles import Article, read_all
 from kb.db import Database
-from kb.people import accounts
-from kb.people.users import OPERATOR, Role, User
+from kb.people.users import Role
 
 MEMORY, COUNTED, DRIFT = 0.05, 5, 0.10  # what is promised: shares, and how many more
 WARM_UP, MOST_WARM_UP = 0.5, 300.0  # share of the time that is not judged, and seconds of it at most
@@ -100,80 +95,6 @@ class Seen:
 
 
 KEPT = {"event": tables.event, "report": tables.gap_report, "promise": tables.promise}
-
-
-# --- the server ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Server:
-    """One running app with its own articles, home, database and accounts."""
-
-    url: str
-    home: Path
-    process: subprocess.Popen[bytes]
-    passwords: Mapping[str, str]
-
-    @property
-    def articles(self) -> Path:
-        return self.home / "articles"
-
-    @property
-    def database(self) -> str:
-        return f"sqlite:///{self.home}/firstcall.sqlite"
-
-    @property
-    def log(self) -> Path:
-        return self.home / "log"
-
-
-@contextlib.contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """The app on a copy of the sample base, its index built and its encoder warm."""
-    here, url = settings(), f"http://127.0.0.1:{free_port()}"
-    shutil.copytree(ROOT / "articles", home / "articles")
-    (home / "model").symlink_to(here.home / "model")
-    if (here.home / "vectors.sqlite").exists():
-        shutil.copy(here.home / "vectors.sqlite", home / "vectors.sqlite")
-    passwords = people(f"sqlite:///{home}/firstcall.sqlite")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
-    env |= {"KB_PORT": url.rpartition(":")[2], "KB_ARTICLES": str(home / "articles"), "KB_HOME": str(home)}
-    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite", "KB_METRICS_PORT": str(free_port())}
-    with (home / "log").open("wb") as log:
-        command = [sys.executable, "-m", "kb", "serve"]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
-        server = Server(url, home, process, passwords)
-        try:
-            _wait_until_warm(server)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def people(database_url: str) -> dict[str, str]:
-    """Give everybody an account; name → password."""
-    database, at = Database(database_url), datetime.now(UTC)
-    passwords = {f"{role.value}.{n}": accounts.new_password() for role, many in PEOPLE.items() for n in range(many)}
-    for id, password in passwords.items():
-        user = User(id, id, Role(id.partition(".")[0]), frozenset({"payments"}))
-        with database.write() as connection:
-            accounts.add(connection, OPERATOR, user, password, at)
-    database.close()
-    return passwords
-
-
-def _wait_until_warm(server: Server) -> None:
-    end = time.monotonic() + 180
-    while time.monotonic() < end:
-        with contextlib.suppress(httpx.HTTPError):
-            told = httpx.get(f"{server.url}/healthz", timeout=2).json()
-            if told["ok"] and told["encoder"] == "ready":
-                return
-        if server.process.poll() is not None:
-            break
-        time.sleep(0.2)
-    raise RuntimeError(f"the server did not start: {server.log.read_text('utf-8', 'replace')[-2000:]}")
 
 
 # --- the floor -----------------------------------------------------------------------------------
@@ -429,7 +350,7 @@ def figures(seen: Seen) -> dict[str, float]:
 
 def soak(seconds: float, pace: Pace) -> Seen:
     """Serve and use it for so long."""
-    with tempfile.TemporaryDirectory(prefix="firstcall-") as work, serving(Path(work)) as server:
+    with tempfile.TemporaryDirectory(prefix="firstcall-") as work, serving(Path(work), PEOPLE) as server:
         return asyncio.run(Floor(server, seconds, pace).open())
 
 

@@ -47,6 +47,7 @@ class Settings:
     webhooks:    addresses told what happens, with commas between them; '' = none, and nothing leaves
     webhook_secret: signs what is sent there; two with a comma while receivers change from the second to the first
     webhook_allow: hosts among them that may be inside, or without TLS, with commas between them
+    most_sessions: sessions with a page open at once; who comes beyond them is asked to wait (≥ 1)
     metrics_port: where this machine alone reads metrics (Prometheus); 0 = nowhere
     log:         file that the program's log is added to; '' = standard error
     backup_days, drill_days: age in days of the last backup, and of the last restore drill, from which it is told of
@@ -84,6 +85,7 @@ class Settings:
     webhooks: str = ""
     webhook_secret: str = field(default="", repr=False)
     webhook_allow: str = ""
+    most_sessions: int = 500
     metrics_port: int = 9464
     log: str = ""
     backup_days: int = 2
@@ -154,7 +156,7 @@ MAX_DIGITS = 9
 MAY_BE_EMPTY = {"KB_QUERY_PROMPT", "KB_PASSAGE_PROMPT"}  # a model without prompts
 PORTS = ("port", "metrics_port")
 DAYS = ("backup_days", "drill_days")
-NUMBERS = (*PORTS, *DAYS, "keep", "reranker_weight", "learn_agents", "retention", "offline_hours")
+NUMBERS = (*PORTS, *DAYS, "keep", "reranker_weight", "learn_agents", "retention", "offline_hours", "most_sessions")
 CHOICES = {
     "precision": {"auto", "fp32", "bf16"},
     "samesite": {"lax", "none"},
@@ -248,7 +250,7 @@ def _read(field: str, name: str, value: str) -> object:
             raise SettingError("setting_not_a_number", name=name, value=value)
         if field == "keep" and int(value) < 2:
             raise SettingError("setting_too_small", name=name, value=value, least=2)
-        if field in ("learn_agents", "offline_hours", *DAYS) and int(value) < 1:
+        if field in ("learn_agents", "offline_hours", "most_sessions", *DAYS) and int(value) < 1:
             raise SettingError("setting_too_small", name=name, value=value, least=1)
         least = 0 if field == "metrics_port" else 1
         if field in PORTS and not least <= int(value) <= 65_535:

@@ -7,6 +7,7 @@ KBError                    anything a person can be told about
 ├── RequestError           a record, a date or an id that cannot be taken as it is
 ├── NotAllowedError        this person may not do this
 ├── NotFoundError          there is no such thing, or none that this person may see
+├── BusyError              more is asked than can be answered; a little later it is taken
 ├── StoreError             the database cannot be opened or written to
 │   └── AwayError          for now: it may take the same later
 └── GenerationError        an index generation is missing, damaged or not ours
@@ -51,6 +52,10 @@ class NotAllowedError(KBError):
 
 class NotFoundError(KBError):
     """There is no such thing, or none that this person may see: the two sound the same on purpose."""
+
+
+class BusyError(KBError):
+    """More is asked just now than can be answered. `facts` has `seconds`: when to ask again."""
 
 
 class StoreError(KBError):

@@ -25,6 +25,7 @@ def app(desk: Desk, more: Sequence[BaseRoute] = ()) -> Starlette:
         addresses=desk.settings.addresses,
         policy="default-src 'self'",
         farewell=FAREWELL,
+        most_sessions=desk.settings.most_sessions,
     )
     routes = [*probes.routes(desk), *sign_in.routes(desk), *api.routes(desk), *v1.routes(desk), *more]
     return Starlette(routes=routes, middleware=[gate])

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kb.config import ROOT, Settings
 from kb.doors import api, call_api, media_api, v1
+from kb.doors.gate import Visit
 from kb.doors.wiring import Desk
 from kb.finding.search import Encoder
 from kb.people.users import User
@@ -97,7 +98,8 @@ def signed_in(app: ASGIApp, by: User) -> ASGIApp:
     """An app that a person is signed in to, as the gate would tell it."""
 
     async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": {**scope.get("state", {}), "user": by}}, receive, send)
+        state = {**scope.get("state", {}), "user": by, "visit": Visit("", False, "", None)}
+        await app({**scope, "state": state}, receive, send)
 
     return inside
 

@@ -50,6 +50,7 @@ def test_nothing_set_gives_the_defaults() -> None:
         webhooks="",
         webhook_secret="",
         webhook_allow="",
+        most_sessions=500,
         language="auto",
     )
 
@@ -88,6 +89,7 @@ SAID = {
     "KB_WEBHOOKS": "https://chat.example.com/hook, http://127.0.0.1:9/b?c=d",
     "KB_WEBHOOK_SECRET": "sixteen letters!",
     "KB_WEBHOOK_ALLOW": "Chat.corp, 127.0.0.9",
+    "KB_MOST_SESSIONS": "250",
     "KB_METRICS_PORT": "0",
     "KB_LOG": "/var/log/firstcall.jsonl",
     "KB_BACKUP_DAYS": "1",
@@ -126,6 +128,7 @@ READ = {
     "webhooks": "https://chat.example.com/hook,http://127.0.0.1:9/b?c=d",
     "webhook_secret": "sixteen letters!",
     "webhook_allow": "chat.corp,127.0.0.9",
+    "most_sessions": 250,
     "metrics_port": 0,
     "log": "/var/log/firstcall.jsonl",
     "backup_days": 1,
@@ -180,8 +183,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         "name": "KB_ARTICLE",
         "known": "KB_API_KEY, KB_ARTICLES, KB_BACKUP_DAYS, KB_DATABASE_URL, KB_DRILL_DAYS, KB_FRAME_ANCESTORS, "
         "KB_HOME, KB_HOST, KB_INDEX_IN, KB_KEEP, KB_LANGUAGE, KB_LEARN_AGENTS, KB_LOG, KB_METRICS_PORT, KB_MODEL, "
-        "KB_OFFLINE, KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, KB_OIDC_ISSUER, "
-        "KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, "
+        "KB_MOST_SESSIONS, KB_OFFLINE, KB_OFFLINE_HOURS, KB_OFFLINE_TEAMS, KB_OIDC_CLAIM, KB_OIDC_CLIENT, "
+        "KB_OIDC_ISSUER, KB_OIDC_ROLES, KB_OIDC_SECRET, KB_ORIGINS, KB_PASSAGE_PROMPT, KB_PORT, KB_PRECISION, "
         "KB_PROXIES, KB_QUERY_PROMPT, KB_RERANKER, KB_RERANKER_WEIGHT, KB_RETENTION, KB_SAMESITE, KB_WEBHOOKS, "
         "KB_WEBHOOK_ALLOW, KB_WEBHOOK_SECRET",
     }

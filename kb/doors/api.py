@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from kb.doors.answer import QUESTION, answer
-from kb.doors.wire import answering, body, language, user
+from kb.doors.wire import answering, asker, body, language, user
 from kb.doors.wiring import Desk
 from kb.errors import RequestError
 from kb.people.users import Action, require
@@ -27,6 +27,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         asked = {**QUESTION, **await body(request, FIELDS)}
         if not 1 <= asked["limit"] <= MAX_LIMIT:
             raise RequestError("request_limit", most=MAX_LIMIT)
-        return await to_thread.run_sync(answer, desk, asked, by, language(request))
+        async with desk.searches.turn(asker(request)):
+            return await to_thread.run_sync(answer, desk, asked, by, language(request))
 
     return [Route("/api/search", answering(search), methods=["POST"])]

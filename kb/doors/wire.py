@@ -9,13 +9,19 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from kb.errors import GenerationError, KBError, NotAllowedError, NotFoundError, RequestError, StoreError
+from kb.errors import BusyError, GenerationError, KBError, NotAllowedError, NotFoundError, RequestError, StoreError
 from kb.i18n import LANGUAGES, browser_language, explain
 from kb.people.users import User
 
 MAX_BODY = 64 * 1024
 HEADERS = {"Cache-Control": "no-store"}
-STATUS: Mapping[type[KBError], int] = {NotAllowedError: 403, NotFoundError: 404, GenerationError: 503, StoreError: 503}
+STATUS: Mapping[type[KBError], int] = {
+    NotAllowedError: 403,
+    NotFoundError: 404,
+    BusyError: 503,
+    GenerationError: 503,
+    StoreError: 503,
+}
 
 Handler = Callable[[Request], Awaitable[dict[str, Any]]]
 
@@ -38,13 +44,19 @@ def refused(request: Request, error: KBError) -> JSONResponse:
     """What is refused, in one sentence of the asker's language."""
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)
     told = {"error": error.code, "message": explain(language(request), error)}
-    return JSONResponse(told, status, HEADERS)
+    again = {"Retry-After": str(error.facts["seconds"])} if isinstance(error, BusyError) else {}
+    return JSONResponse(told, status, HEADERS | again)
 
 
 def user(request: Request) -> User:
     """Who asks: put there by the gate."""
     found: User = request.state.user
     return found
+
+
+def asker(request: Request) -> str:
+    """The session that a request came with, '' for a program's."""
+    return str(request.state.visit.key)
 
 
 def language(request: Request) -> str:

@@ -32,7 +32,8 @@ VERDICTS = ("found", "maybe", "missing", "refused")  # refused: no answer, for t
 ASKED = ("typing", "settled")  # settled: the question stands
 REFUSALS = (
     *("signed_out", "origin_refused", "host_refused", "too_fast", "request_too_large", "page_missing"),
-    *("key_wrong", "key_scope", "store_unusable"),
+    *("key_wrong", "key_scope", "store_unusable", "full"),
+    *("search_busy", "sign_in_busy"),
 )
 BUILDS = ("published", "unchanged", "busy", "failed")  # busy: another was at it
 FAULTS = ("away", "refused")  # the database refuses for now; it refuses what is written
@@ -46,13 +47,14 @@ _searches = Counter("firstcall_searches", "Searches answered.", ["verdict", "ask
 _search_seconds = Histogram(
     "firstcall_search_seconds", "From the question to its answer.", ["asked"], buckets=FAST, registry=REGISTRY
 )
-_refusals = Counter("firstcall_refusals", "Requests that the gate turned away.", ["code"], registry=REGISTRY)
+_refusals = Counter("firstcall_refusals", "Requests that were turned away.", ["code"], registry=REGISTRY)
 _builds = Counter("firstcall_builds", "Builds of the index.", ["outcome"], registry=REGISTRY)
 _build_seconds = Histogram("firstcall_build_seconds", "Builds that published.", buckets=SLOW, registry=REGISTRY)
 _faults = Counter("firstcall_database_errors", "Transactions that failed.", ["kind"], registry=REGISTRY)
 _away = Gauge("firstcall_database_away", "1 while the database refused the last time.", registry=REGISTRY)
 _replays = Counter("firstcall_replays", "Gaps asked again.", ["outcome"], registry=REGISTRY)
 encoding = Gauge("firstcall_encoder_queue", "Batches being embedded or waiting for it.", registry=REGISTRY)
+queued = Gauge("firstcall_queue", "Searches and sign-ins that wait for their turn.", registry=REGISTRY)
 
 
 def _listed(value: str, known: Collection[str]) -> str:
@@ -76,7 +78,7 @@ def searched(verdict: str, seconds: float, *, settled: bool) -> None:
 
 
 def refused(code: str) -> None:
-    """The gate turned a request away."""
+    """A request was turned away: by the gate, or for there are too many."""
     _refusals.labels(_listed(code, REFUSALS)).inc()
 
 

@@ -1,7 +1,10 @@
-"""The soak's judge is right about made curves and a leaking program; a floor's few seconds keep every promise."""
+"""The soak's judge is right about made curves and a leaking program; a floor's few seconds keep every promise, and so
+do those of the load's agents, at the same real server."""
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import subprocess
 import sys
 import time
@@ -12,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.soak import Pace, Seen, curve, promises, soak
+from benchmarks import agents, load
+from benchmarks.server import Server, serving
+from benchmarks.soak import PEOPLE, Floor, Pace, Seen, curve, promises
 from benchmarks.steady import Sample, drift, flat, growth, rise, sample
 
 NOISE = np.random.default_rng(3)
@@ -123,9 +128,15 @@ QUICK = Pace(sampled=0.5, published=3.0, came=1.5, looked=0.2)
 GROWTH = 0.25  # in seconds, beginning with the first of everything
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("served"), PEOPLE) as one:
+        yield one
+
+
 @pytest.mark.encoder
-def test_a_floor_of_a_few_seconds_keeps_its_promises() -> None:
-    seen = soak(8, QUICK)
+def test_a_floor_of_a_few_seconds_keeps_its_promises(server: Server) -> None:
+    seen = asyncio.run(Floor(server, 8, QUICK).open())
     found = {one.name: one for one in promises(seen, 2, GROWTH)}
     assert seen.errors == []
     assert seen.lost == []
@@ -137,3 +148,32 @@ def test_a_floor_of_a_few_seconds_keeps_its_promises() -> None:
     assert seen.done["calls"] >= 3
     assert seen.done["pages"] >= 12
     assert {name: len(ids) > 0 for name, ids in seen.acknowledged.items()} == dict.fromkeys(seen.acknowledged, True)
+
+
+# --- the load ------------------------------------------------------------------------------------
+
+
+@pytest.mark.encoder
+def test_all_of_the_load_in_a_few_seconds_has_no_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "THINK", (0.1, 0.4))
+    monkeypatch.setattr(agents, "KEY", 0.1)
+    small = {"STORM": 3, "STORM_SECONDS": 1.0, "BESIDE": 2, "RECOVERY": 1.0, "WINDOW": 1.0, "ROUNDS": 1, "HASTE": 2.0}
+    for name, value in small.items():
+        monkeypatch.setattr(load, name, value)
+    asked = argparse.Namespace(sessions=[1, 4], seconds=1.5, storm=True, publishing=True, steady=0.01)
+    found = asyncio.run(load.measured(server, asked))
+    assert [one["sessions"] for one in found["steps"]] == [1, 4]
+    for one in (*found["steps"], found["past"]):
+        assert (one["errors"], one["spooled"]) == (0, 0)
+        assert 0 < one["p50_ms"] <= one["p95_ms"] <= one["p99_ms"]
+    last = found["steps"][-1]
+    assert {f"{kind}_p95_ms" for kind in (*agents.STEPS, "keystroke", "record")} <= set(last)
+    assert last["server_mb"] > 100
+    assert last["server_cores"] > 0
+    assert (found["storm"]["people"], found["storm"]["errors"]) == (3, 0)
+    assert found["steady"]["searches"] == 3
+    assert found["publishing"]["quiet_p95_ms"] > 0
+    told = {one["name"]: one["value"] for one in found["goals"] if one["name"].startswith("errors")}
+    assert told == dict.fromkeys(told, 0)
+    assert len(told) == 4
+    assert load.report(found).count("BROKEN") + load.report(found).count("kept") == len(found["goals"])

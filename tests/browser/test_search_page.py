@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -150,6 +151,27 @@ def test_a_failed_search_says_so_retries_and_never_looks_like_nothing_found(page
     broken["on"] = False
     answered(page, "refund")
     assert articles_shown(page)
+
+
+def test_a_search_that_is_refused_for_there_are_too_many_keeps_the_last_answer_and_is_asked_again(page: Page) -> None:
+    ask(page, "refund")
+    before, told, asked = articles_shown(page), "Too many are searching just now.", []
+
+    def busy(route: object) -> None:
+        asked.append(time.monotonic())
+        body = json.dumps({"error": "search_busy", "message": told})
+        route.fulfill(status=503, body=body, headers={"Retry-After": "2"})  # type: ignore[attr-defined]
+
+    page.route("**/api/search", busy)
+    page.keyboard.type(" shipping fee")
+    expect(page.locator("#status.trouble")).to_have_text(told)
+    assert articles_shown(page) == before
+    sent = len(asked)
+    page.wait_for_timeout(700)  # without Retry-After it would be there again after 300 ms
+    assert len(asked) == sent
+    page.unroute("**/api/search")
+    answered(page, "refund shipping fee")
+    assert page.locator("#status.trouble").count() == 0
 
 
 def test_the_language_switch_keeps_words_and_article(page: Page) -> None:

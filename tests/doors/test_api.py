@@ -12,7 +12,10 @@ from starlette.testclient import TestClient
 
 from kb.config import ROOT, Settings
 from kb.doors import wiring
+from kb.doors.limits.turns import Turns
 from kb.doors.wire import MAX_BODY
+from kb.errors import BusyError
+from kb.seen import metrics
 from tests import gated
 from tests.fake_encoder import HashEncoder
 from tests.people_on_the_floor import MAY
@@ -184,3 +187,56 @@ def test_without_an_index_it_says_what_to_run(tmp_path: Path) -> None:
 def test_health_names_the_generation(client: TestClient, desk: wiring.Desk) -> None:
     told = client.get("/healthz").json()
     assert told == {"ok": True, "generation": desk.open().opened.manifest.generation, "encoder": "ready"}
+
+
+# --- more than can be answered -------------------------------------------------------------------
+
+
+def busy(code: str) -> Turns:
+    """A line in which nobody may wait, and somebody has the only turn."""
+    turns = Turns(1, 0.0, lambda seconds: BusyError(code, seconds=seconds))
+    turns._free = 0
+    return turns
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Too many are searching just now, so this was not answered. Try again in 1 s."),
+        ("zh-CN", "现在查询的人太多，这次没能查。请 1 秒后再试。"),
+    ],
+)
+def test_a_search_that_would_wait_too_long_is_refused_at_once(
+    client: TestClient, desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch, language: str, sentence: str
+) -> None:
+    def refused() -> float:
+        return metrics._refusals.labels("search_busy")._value.get()
+
+    before = refused()
+    monkeypatch.setattr(desk, "searches", busy("search_busy"))
+    for path, name in (("/api/search", "error"), ("/api/v1/search", "code")):
+        answer = client.post(path, json={"q": "refund"}, headers={"accept-language": language})
+        assert (answer.status_code, answer.json()) == (503, {name: "search_busy", "message": sentence})
+        assert answer.headers["retry-after"] == "1"
+    assert refused() == before + 2
+
+
+def test_who_signs_in_while_too_many_do_reads_so(
+    client: TestClient, desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "sign_ins", busy("sign_in_busy"))
+    answer = client.post("/sign-in", data={"sample": "agent"}, headers={"accept-language": "en"})
+    assert answer.status_code == 503
+    assert "Too many are signing in just now. Try again in 1 s." in answer.text
+    zh = client.post("/sign-in", data={"sample": "agent"}, headers={"accept-language": "zh-CN"})
+    assert "现在登录的人太多，请 1 秒后再试。" in zh.text
+
+
+def test_the_turns_are_given_back(client: TestClient, desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = busy("search_busy")
+    one._free = 1
+    monkeypatch.setattr(desk, "searches", one)
+    assert client.post("/api/search", json={"q": " "}).status_code == 400
+    assert client.post("/api/v1/search", json={"q": " "}).status_code == 422
+    assert search(client, q="refund")["hits"]
+    assert (one._free, len(one)) == (1, 0)

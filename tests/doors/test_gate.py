@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kb.config import Settings
 from kb.db import Database
-from kb.doors import limits, presence
+from kb.doors import gate, limits, presence
 from kb.doors.gate import bounds, policy
 from kb.doors.wiring import Desk
 from kb.errors import StoreError
@@ -531,7 +531,11 @@ def test_whoever_asks_too_often_is_told_how_long_to_wait(desk: Desk, client: Tes
     assert client.get("/gaps").status_code == 200
 
 
-def test_signing_in_is_tried_sixty_times_at_once_from_one_address_whatever_the_names(stranger: TestClient) -> None:
+def test_a_shift_may_sign_in_at_once_from_one_address_and_then_one_a_second_whatever_the_names(
+    stranger: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert limits.Rate("sign_in", 1, 200) == limits.SIGN_IN
+    monkeypatch.setattr(gate, "SIGN_IN", limits.Rate("sign_in", 1, 60))  # the same with fewer
     told = [stranger.post("/sign-in", data={"sample": f"x{n}"}).status_code for n in range(64)]
     assert told[:60] == [403] * 60
     assert set(told[62:]) == {429}
@@ -570,3 +574,77 @@ def test_a_message_that_is_too_long_closes_the_page(client: TestClient) -> None:
         socket.send_bytes(b"x" * (bounds.MAX_MESSAGE + 1))
         with pytest.raises(WebSocketDisconnect):
             socket.receive_bytes()
+
+
+# --- how many ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(desk: Desk) -> Desk:
+    """One seat."""
+    desk.settings = replace(desk.settings, most_sessions=1)
+    return desk
+
+
+def two(desk: Desk) -> tuple[TestClient, TestClient]:
+    """Two browsers at the same app, each signed in."""
+    first = gated.client(desk, STREAMLIT)
+    second = TestClient(first.app, base_url=HERE, client=("127.0.0.1", 50_000), follow_redirects=False)
+    assert second.post("/sign-in", data={"sample": "editor"}).status_code == 303
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "All 1 places here are taken. Leave this page open: it tries again every 10 s."),
+        ("zh-CN", "1 个席位都已占用。请不要关闭本页，每 10 秒会自动重试。"),
+    ],
+)
+def test_who_finds_no_place_reads_so_and_gets_in_once_one_is_free(narrow: Desk, language: str, sentence: str) -> None:
+    first, second = two(narrow)
+    with first.websocket_connect(STREAM, headers={"origin": HERE}) as socket:
+        socket.receive_text()
+        for path in ("/", "/gaps"):
+            answer = second.get(path, headers={"accept-language": language})
+            assert (answer.status_code, answer.text) == (503, sentence)
+            assert (answer.headers["refresh"], answer.headers["retry-after"]) == ("10", "10")
+        assert not opens(second, origin=HERE)
+        assert second.get("/static/js/index.js").status_code == 200
+        assert second.get("/sign-in").status_code == 303
+        assert second.post("/sign-out").status_code == 303
+        assert second.post("/sign-in", data={"sample": "editor"}).status_code == 303
+    assert second.get("/").status_code == 200
+    assert opens(second, origin=HERE)
+
+
+def test_who_has_a_place_may_open_more_tabs_and_come_back(narrow: Desk) -> None:
+    first, _ = two(narrow)
+    with first.websocket_connect(STREAM, headers={"origin": HERE}) as socket:
+        socket.receive_text()
+        assert first.get("/").status_code == 200
+        assert opens(first, origin=HERE)
+        assert first.get("/").status_code == 200
+    assert opens(first, origin=HERE)
+
+
+def test_a_session_that_is_over_keeps_no_place(narrow: Desk) -> None:
+    first, second = two(narrow)
+    with first.websocket_connect(STREAM, headers={"origin": HERE}) as socket:
+        socket.receive_text()
+        first.post("/sign-out")
+        assert socket.receive_bytes() == FAREWELL
+        assert second.get("/").status_code == 200
+
+
+def test_what_is_recorded_needs_no_place(narrow: Desk) -> None:
+    async def record(request: Request) -> JSONResponse:
+        return JSONResponse({"user": request.state.user.id})
+
+    app = gated.client(narrow, [*STREAMLIT, Route("/api/record", record, methods=["POST"])])
+    second = TestClient(app.app, base_url=HERE, client=("127.0.0.1", 50_000), follow_redirects=False)
+    assert second.post("/sign-in", data={"sample": "editor"}).status_code == 303
+    with app.websocket_connect(STREAM, headers={"origin": HERE}) as socket:
+        socket.receive_text()
+        assert second.get("/").status_code == 503
+        assert second.post("/api/record").json() == {"user": "editor"}

@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kb.doors.gate.bounds import MAX_MESSAGE, announced, bounded, most, size
 from kb.doors.gate.policy import HEADERS, HSTS
-from kb.doors.gate.refusal import turn_away
+from kb.doors.gate.refusal import FOR_PROGRAMS, turn_away
+from kb.doors.gate.seats import Seats
 from kb.doors.gate.trace import traced
 from kb.doors.limits import PERSON, SIGN_IN, STRANGER, TOLD, Limits
 from kb.doors.presence import Presence
@@ -88,10 +89,12 @@ class Gate:
         addresses: frozenset[str],
         policy: str,
         farewell: bytes,
+        most_sessions: int,
     ) -> None:
         """addresses: the origins served, as browsers write them
         policy:    Content-Security-Policy of every answer that brings none
         farewell:  what a page is sent in place of its messages once its session is over: "run from the top"
+        most_sessions: how many may have a page open at once
         """
         self._app = app
         self._presence = presence
@@ -101,6 +104,7 @@ class Gate:
         self._touching: dict[str, asyncio.Task[None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
         self._limits = Limits()
+        self._seats = Seats(most_sessions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in, turn away or ask to sign in."""
@@ -127,8 +131,10 @@ class Gate:
             sent = traced(scope, self._noting_refusals(scope, send))
             await self._app(scope, bounded(receive, most(scope["path"])), sent)
             return
-        async with self._watched(scope["state"]["visit"].key, receive, send) as watched:
-            await self._app(scope, watched, send)
+        key = scope["state"]["visit"].key
+        with self._seats.taken(key):
+            async with self._watched(key, receive, send) as watched:
+                await self._app(scope, watched, send)
 
     async def _admit(self, scope: Scope, headers: Headers, origins: frozenset[str]) -> Scope:
         """The request with its person in it. Raises KBError for one that goes no further."""
@@ -154,6 +160,8 @@ class Gate:
         self._limit(scope, visit)
         if visit.session is None and not (path in PUBLIC or path.startswith(PUBLIC_FOLDER)):
             raise NotAllowedError("signed_out")
+        if visit.session is not None and _is_page(scope):
+            self._seats.check(visit.key)
         return _marked(scope, visit)
 
     async def _program(self, scope: Scope, shown: str) -> Visit:
@@ -269,7 +277,9 @@ class Gate:
             while True:
                 waiting = waiting or asyncio.ensure_future(receive())
                 await asyncio.wait({waiting}, timeout=None if told else LOOK_EVERY)
-                over = over or await self._is_over(key)
+                if not over and await self._is_over(key):
+                    over = True
+                    self._seats.left(key)
                 if waiting.done():
                     message, waiting = waiting.result(), None
                     if message["type"] != "websocket.receive":
@@ -298,6 +308,14 @@ class Gate:
             return await self._session(key) is None
         except StoreError:
             return False  # nobody can be signed out of a database that does not answer; a caller is on the line
+
+
+def _is_page(scope: Scope) -> bool:
+    """Whether this opens a page: the document itself, or the websocket it lives by."""
+    if scope["type"] == "websocket":
+        return True
+    path = scope["path"]
+    return scope["method"] == "GET" and path not in PUBLIC and not path.startswith((*FOR_PROGRAMS, PUBLIC_FOLDER))
 
 
 def _address(scope: Scope) -> str:

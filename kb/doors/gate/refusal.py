@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from kb.errors import KBError, StoreError
+from kb.errors import BusyError, KBError, StoreError
 from kb.i18n import browser_language, explain
 
 FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/articles-media/", "/component/")  # answered with JSON
@@ -35,9 +35,9 @@ async def turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers
     language = browser_language(headers.get("accept-language", ""))
     sentence, status = explain(language, error), STATUS.get(error.code, 503)
     reads = scope["method"] in ("GET", "HEAD")
-    more = {"Retry-After": str(error.facts["seconds"])} if error.code == "too_fast" else {}
-    if isinstance(error, StoreError) and reads:
-        more["Refresh"] = str(AGAIN)
+    more = {"Retry-After": str(error.facts["seconds"])} if "seconds" in error.facts else {}
+    if isinstance(error, StoreError | BusyError) and reads:
+        more["Refresh"] = str(error.facts.get("seconds", AGAIN))
     answer: Response
     if scope["path"].startswith(FOR_PROGRAMS) or not reads:
         name = "code" if scope["path"].startswith(VERSIONED) else "error"

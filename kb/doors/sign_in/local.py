@@ -18,7 +18,13 @@ from kb.errors import KBError, StoreError
 from kb.i18n import LANGUAGES, say
 from kb.people import accounts, sessions
 
-STATUS = {"sign_in_wrong": 401, "sign_in_tries": 429, "demo_over": 403, "password_must_change": 403}
+STATUS = {
+    "sign_in_wrong": 401,
+    "sign_in_tries": 429,
+    "sign_in_busy": 503,
+    "demo_over": 403,
+    "password_must_change": 403,
+}
 
 
 async def show(desk: Desk, request: Request) -> Response:
@@ -44,7 +50,8 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     try:
         fields = await given(request)
         form = form_of(request, fields)
-        token, device = await to_thread.run_sync(_token, desk, request, fields)
+        async with desk.sign_ins.turn():
+            token, device = await to_thread.run_sync(_token, desk, request, fields)
     except KBError as error:
         changing = form.changing or error.code == "password_must_change"
         return await refused(desk, request, replace(form, changing=changing), error, STATUS.get(error.code, 400))

@@ -90,6 +90,7 @@ class Door:
     asks, query: the shapes of the body and of the address's query, None = there is none
     most:        bytes of a body
     refuses:     statuses besides those that every door may refuse with
+    searches:    it takes its turn among the searches of agents
     """
 
     method: Literal["GET", "POST", "PUT"]
@@ -103,6 +104,7 @@ class Door:
     status: int = 200
     most: int = MAX_BODY
     refuses: tuple[int, ...] = ()
+    searches: bool = False
 
     @property
     def work(self) -> Callable[..., dict[str, Any]]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from kb.doors.wire import HEADERS, language
-from kb.errors import GenerationError, KBError, NotAllowedError, NotFoundError, RequestError, StoreError
+from kb.errors import BusyError, GenerationError, KBError, NotAllowedError, NotFoundError, RequestError, StoreError
 from kb.i18n import explain
 
 BY_CODE: Mapping[str, int] = {
@@ -27,6 +27,7 @@ BY_CODE: Mapping[str, int] = {
 BY_KIND: Mapping[type[KBError], int] = {
     NotAllowedError: 403,
     NotFoundError: 404,
+    BusyError: 503,
     GenerationError: 503,
     StoreError: 503,
     RequestError: 422,

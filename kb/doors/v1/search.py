@@ -88,4 +88,4 @@ def search(desk: Desk, ask: Ask) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name in Answer.model_fields}
 
 
-DOORS = (Door("POST", "/api/v1/search", "search", Answer, read=search, asks=Question, refuses=(503,)),)
+DOORS = (Door("POST", "/api/v1/search", "search", Answer, read=search, asks=Question, searches=True),)

@@ -9,6 +9,7 @@ answered from one generation from its first step to its last.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -26,13 +27,14 @@ from kb.content.articles import Article
 from kb.content.site import Site
 from kb.db import MOMENT, Database
 from kb.doors.floor import FloorKeeper
+from kb.doors.limits.turns import Turns
 from kb.doors.presence import Presence
 from kb.doors.prover import Asker, Prover
 from kb.doors.teacher import Teacher
 from kb.doors.wiring.failures import Failures
 from kb.doors.wiring.parts import Served, build, learn, load_encoder, load_reranker, plain_encoder, scope_of
 from kb.doors.wiring.upkeep import Upkeep, share_memory
-from kb.errors import AwayError, GenerationError, KBError, QuestionError, SettingError
+from kb.errors import AwayError, BusyError, GenerationError, KBError, QuestionError, SettingError
 from kb.finding.learning import Learnt
 from kb.finding.search import Encoder, Hits, Reranker, Tokens, Vector, search
 from kb.people import oidc, users
@@ -55,11 +57,22 @@ __all__ = [
     "scope_of",
 ]
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+SEARCH_PATIENCE = 1.0  # seconds that a search waits for its turn: the caller is on the line
+SIGN_IN_PATIENCE = 10.0
 PATIENCE = 2.0  # seconds that the first asker waits for a database to open …
 AGAIN = 0.5  # … and in which nobody asks again for one that did not
 
 T = TypeVar("T")
 EncoderState = Literal["warming", "ready", "failed"]
+
+
+def _search_busy(seconds: int) -> BusyError:
+    return BusyError("search_busy", seconds=seconds)
+
+
+def _sign_in_busy(seconds: int) -> BusyError:
+    return BusyError("sign_in_busy", seconds=seconds)
 
 
 @dataclass
@@ -72,6 +85,10 @@ class Desk:
     encoder_state: EncoderState = "warming"
     floor: FloorKeeper = field(default_factory=FloorKeeper)  # what stands beside an answer
     prover: Prover = field(default_factory=Prover)  # replays what gaps asked
+    # One in the encoder and one beside it for each core: more would only stop each other (the interpreter's lock).
+    searches: Turns = field(default_factory=lambda: Turns(CORES + 1, SEARCH_PATIENCE, _search_busy))
+    # A password's hash fills a core for tens of milliseconds: one core is left to those who search.
+    sign_ins: Turns = field(default_factory=lambda: Turns(max(1, CORES - 1), SIGN_IN_PATIENCE, _sign_in_busy))
     trouble: KBError | None = None  # what the last background step ran into
     repaired: tuple[KBError, datetime] | None = None  # what was damaged last and built anew, since when
     unverified: KBError | None = None  # why what serves is no longer, on disk, what was verified when it was opened

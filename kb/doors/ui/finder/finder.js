@@ -111,7 +111,8 @@ async function ask(root, state, attempt = 0, settled = false) {
     if (sent !== state.sent) return; // a newer question is on its way
     if (settled && !response.ok) return; // what is drawn stays
     if (response.status === 400 || response.status === 401) return draw(root, state, q, null, answer.message);
-    if (!response.ok) throw new Error(answer.message ?? state.labels.failed);
+    const after = 1000 * response.headers.get("Retry-After");
+    if (!response.ok) throw Object.assign(new Error(answer.message ?? state.labels.failed), { after });
     draw(root, state, q, answer, "", sent);
     state.settled = settled ? q : null;
     if (settled) return;
@@ -122,7 +123,8 @@ async function ask(root, state, attempt = 0, settled = false) {
     if (settled || error.name === "AbortError" || sent !== state.sent) return;
     const message = error instanceof TypeError ? state.labels.gone : error.message || state.labels.failed;
     status(root, message, true);
-    again(root, state, attempt, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+    const after = (error.after ?? 0) * (0.5 + Math.random()); // spread: all who were refused would come back together
+    again(root, state, attempt, Math.max(after, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
   }
 }
 

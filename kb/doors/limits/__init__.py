@@ -23,8 +23,8 @@ class Rate:
     at_once: int
 
 
-# 200 people behind one address sign in within five minutes; each types 5 keys a second at most.
-SIGN_IN = Rate("sign_in", 1, 60)
+# 200 people behind one address sign in within a minute, when a shift begins; each types 5 keys a second at most.
+SIGN_IN = Rate("sign_in", 1, 200)
 STRANGER = Rate("stranger", 20, 400)
 PERSON = Rate("person", 50, 300)
 TOLD = Rate("told", 1 / 60, 1)  # one line a minute in the program's log about the same refusal
