@@ -82,16 +82,25 @@ class Agent:
                 call = f"load-{uuid4().hex}"
                 article, question = self._crowd.asked()
                 for step in STEPS:
-                    if due >= until:
-                        return
-                    await _at(due)
+                    await _at(min(due, until))
+                    if time.monotonic() >= until:
+                        return self._leave_undone(due, until)
                     try:
                         await getattr(self, f"_{step}")(call, question, article, due)
                     except TROUBLE as error:
                         self._tally.errors.append(f"{step}: {type(error).__name__} {error}"[:300])
-                    due += self._draw.uniform(*THINK) / haste + (KEYS * KEY if step == "search" else 0)
+                    due += self._think() + (KEYS * KEY if step == "search" else 0)
         finally:
             looking.cancel()
+
+    def _think(self) -> float:
+        return self._draw.uniform(*THINK) / self._haste
+
+    def _leave_undone(self, due: float, until: float) -> None:
+        """The time is over: steps that were due before and could not be begun are counted."""
+        while due < until:
+            self._tally.done["undone"] += 1
+            due += self._think()
 
     # the steps
 
@@ -141,7 +150,7 @@ class Agent:
         """Whether it was answered. A keystroke's is asked once; the whole question's as often as the page would."""
         while True:
             tried = max(due, time.monotonic())
-            answer = await self._post("/api/search", q=question, ui=self._ui, limit=10)
+            answer = await self._post("/api/search", q=question, ui=self._ui, box=str(self._number), limit=10)
             if answer.status_code == 200:
                 self._tally.took(kind, due, tried)
                 return True

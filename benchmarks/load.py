@@ -87,7 +87,7 @@ def figures(tally: Tally, seconds: float) -> dict[str, float]:
         found |= percentiles(waited(tally, (kind,)), f"{kind}_")
     let_in = [one.tried for one in tally.times if one.kind in ("search", "keystroke")]
     found |= percentiles(let_in, "let_in_")
-    counted = {name: float(tally.done[name]) for name in ("refused", "unanswered", "replaced", "spooled")}
+    counted = {name: float(tally.done[name]) for name in ("refused", "unanswered", "undone", "replaced", "spooled")}
     return {
         "answered_per_s": round(len(tally.times) / seconds, 2),
         **found,

@@ -15,7 +15,8 @@ from kb.errors import RequestError
 from kb.people.users import Action, require
 
 MAX_LIMIT = 50
-FIELDS = {name: type(value) for name, value in QUESTION.items()}
+# `box`: of a page, in which it is typed: what is typed next takes the place of what still waits of it
+FIELDS = {name: type(value) for name, value in QUESTION.items()} | {"box": str}
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -24,10 +25,11 @@ def routes(desk: Desk) -> list[BaseRoute]:
     async def search(request: Request) -> dict[str, Any]:
         by = user(request)
         require(by, Action.SEARCH)
-        asked = {**QUESTION, **await body(request, FIELDS)}
+        asked = {**QUESTION, "box": "", **await body(request, FIELDS)}
         if not 1 <= asked["limit"] <= MAX_LIMIT:
             raise RequestError("request_limit", most=MAX_LIMIT)
-        async with desk.searches.turn(asker(request)):
+        typed = f"{asker(request)} {asked['box']}" if asked["box"] else ""
+        async with desk.searches.turn(typed):
             return await to_thread.run_sync(answer, desk, asked, by, language(request))
 
     return [Route("/api/search", answering(search), methods=["POST"])]

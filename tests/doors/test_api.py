@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from kb.config import ROOT, Settings
-from kb.doors import wiring
+from kb.doors import api, wiring
 from kb.doors.limits.turns import Turns
 from kb.doors.wire import MAX_BODY
 from kb.errors import BusyError
@@ -19,6 +20,7 @@ from kb.seen import metrics
 from tests import gated
 from tests.fake_encoder import HashEncoder
 from tests.people_on_the_floor import MAY
+from tests.waiting import within
 
 KEYS = {"query", "verdict", "probability", "hits", "took_ms", "generation", "complete", "encoder", "filters", "beside"}
 
@@ -240,3 +242,44 @@ def test_the_turns_are_given_back(client: TestClient, desk: wiring.Desk, monkeyp
     assert client.post("/api/v1/search", json={"q": " "}).status_code == 422
     assert search(client, q="refund")["hits"]
     assert (one._free, len(one)) == (1, 0)
+
+
+def test_what_is_typed_on_in_a_box_takes_the_place_of_what_still_waits_of_it(
+    client: TestClient, desk: wiring.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, int] = {}
+    turns = Turns(1, 20.0, lambda seconds: BusyError("search_busy", seconds=seconds))
+    monkeypatch.setattr(desk, "searches", turns)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> dict[str, object]:
+        begun.set()
+        go_on.wait(20)
+        return {}
+
+    monkeypatch.setattr(api, "answer", slow)
+
+    def ask(name: str, **body: str) -> threading.Thread:
+        def sent() -> None:
+            answer = client.post("/api/search", json={"q": name, **body})
+            told[name] = answer.json().get("error", answer.status_code)
+
+        thread = threading.Thread(target=sent)
+        thread.start()
+        return thread
+
+    threads = [ask("first")]
+    assert begun.wait(10)
+    for waiting, name, body in (
+        (1, "refu", {"box": "a"}),
+        (2, "elsewhere", {"box": "b"}),
+        (3, "a program", {}),
+        (3, "refund", {"box": "a"}),
+    ):
+        threads.append(ask(name, **body))
+        assert within(10, lambda many=waiting: len(turns) == many)  # type: ignore[misc]
+    assert within(10, lambda: "refu" in told)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert told == {"first": 200, "refu": "replaced", "elsewhere": 200, "a program": 200, "refund": 200}

@@ -23,7 +23,7 @@ from kb.doors.v1.door import Ask, Door, refused
 from kb.doors.v1.openapi import document
 from kb.doors.v1.refusal import answered
 from kb.doors.v1.table import DOORS
-from kb.doors.wire import HEADERS, asker, language, raw_body, user
+from kb.doors.wire import HEADERS, language, raw_body, user
 from kb.doors.wiring import Desk
 from kb.errors import KBError, NotAllowedError, NotFoundError, RequestError
 from kb.people.users import User
@@ -76,7 +76,7 @@ def _endpoint(desk: Desk, door: Door) -> Endpoint:
             key = receipts.checked_key(request.headers.get(IDEMPOTENCY, "")) if door.write else ""
             ask, raw = await _asked(request, door, by)
             if door.write is None:
-                return JSONResponse(await _read(desk, door, ask, request), door.status, HEADERS)
+                return JSONResponse(await _read(desk, door, ask), door.status, HEADERS)
             what = f"{request.method} {request.url.path}\n".encode() + raw
             given, again = await to_thread.run_sync(_written, desk, door, ask, key, what)
             return JSONResponse(given.answer, given.status, HEADERS | (REPLAYED if again else {}))
@@ -91,10 +91,9 @@ def _endpoint(desk: Desk, door: Door) -> Endpoint:
     return handle
 
 
-async def _read(desk: Desk, door: Door, ask: Ask, request: Request) -> dict[str, Any]:
+async def _read(desk: Desk, door: Door, ask: Ask) -> dict[str, Any]:
     """The answer of a door that only reads. Raises BusyError where it would wait too long for its turn."""
-    turn = desk.searches.turn(asker(request)) if door.searches else nullcontext()
-    async with turn:
+    async with desk.searches.turn() if door.searches else nullcontext():
         return await to_thread.run_sync(door.work, desk, ask)
 
 

@@ -7,6 +7,7 @@ const REST = 1500; // ms after which a question stands: a reranker, where one is
 const RETRY_MS = [300, 1000, 3000];
 const TYPED = "firstcall.typed"; // what stands in the box, kept over a refresh
 const POPPED = "firstcall.popped.finder"; // the screen-pop whose words were in the box: it is applied once
+const BOX = Math.random().toString(36).slice(2); // of this tab: what is typed next takes the place of what still waits
 const states = new WeakMap();
 const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
 
@@ -103,7 +104,7 @@ async function ask(root, state, attempt = 0, settled = false) {
     const response = await fetch(new URL("/api/search", location.origin), {
       method: "POST",
       headers: { "Content-Type": "application/json", "Accept-Language": state.ui },
-      body: JSON.stringify({ q, ui: state.ui, limit: 10, ...state.context, ...(settled ? { settled } : {}) }),
+      body: JSON.stringify({ q, ui: state.ui, box: BOX, limit: 10, ...state.context, ...(settled ? { settled } : {}) }),
       signal: state.control.signal,
       credentials: "same-origin",
     });
