@@ -10,6 +10,7 @@ Nothing is made up: every question, note and answer is a cell, an item or a bloc
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -61,6 +62,7 @@ class Walk:
     span: Span
 
 
+@functools.lru_cache(maxsize=1_000)  # half of what opening an article took was reading its tables again
 def walks(article: Article) -> tuple[Walk, ...]:
     """Every walk of an article, in the order of its text."""
     found = [_cases(article, table) for table in tables(article) if answer_column(table)]
