@@ -147,8 +147,14 @@ class Floor:
             due += seconds
 
     async def _said(self, cookie: str, path: str, **body: Any) -> dict[str, Any]:
-        """The answer to a request. Raises PageError for any but 200."""
-        answer = await self._http.post(path, content=json.dumps(body), headers={"cookie": cookie})
+        """The answer to a request; a search that is told to come again does. Raises PageError for any but 200."""
+        end = time.monotonic() + FOUND_WITHIN
+        while True:
+            answer = await self._http.post(path, content=json.dumps(body), headers={"cookie": cookie})
+            if "search_busy" not in answer.text or answer.status_code != 503 or time.monotonic() > end:
+                break
+            self.seen.done["refused"] += 1
+            await asyncio.sleep(float(answer.headers["retry-after"]))
         if answer.status_code != 200:
             raise PageError(f"{path}: {answer.status_code} {answer.text[:200]}")
         return dict(answer.json())
