@@ -22,6 +22,7 @@ from kb.content.articles import (
     files,
     fingerprint,
     linked,
+    names,
     parse,
     plain,
     read,
@@ -679,6 +680,17 @@ def test_files_are_articles_unless_they_or_their_folder_begin_with_a_mark(tmp_pa
         written(tmp_path, name, "")
     (tmp_path / "folder.md").mkdir()
     assert [path.relative_to(tmp_path).as_posix() for path in files(tmp_path)] == ["a/b/c.md", "a/z.md", "b.md"]
+
+
+def test_files_stand_in_the_order_of_their_folders_and_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    for name in ("base/a/z.md", "base/a-b/c.md", "base/a.md", "elsewhere/one.md", "elsewhere/deep/two.md"):
+        written(tmp_path, name, "")
+    folder = tmp_path / "base"
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "one.md").symlink_to(tmp_path / "elsewhere" / "one.md")
+    (folder / "nowhere.md").symlink_to(tmp_path / "nowhere")
+    assert names(folder) == ["a/z.md", "a-b/c.md", "a.md", "one.md"]
+    assert files(folder) == [folder / name for name in names(folder)]
 
 
 def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
