@@ -16,7 +16,7 @@ from indexer.engine import Engine, Lesson
 from kb import text
 from kb.content.articles import Article
 from kb.finding import verdict
-from kb.finding.chunks import ANSWERS, ASKS, Chunk
+from kb.finding.chunks import ANSWERS, ASKS, Chunk, cut, shown
 from kb.finding.held_out import HeldOut
 from kb.finding.learning.evidence import Evidence
 from kb.finding.search import (
@@ -37,6 +37,7 @@ from kb.people.scope import EVERY_PRODUCT, EVERYONE, GOVERNANCE, STATES, Scope, 
 OWN_TEXTS = 200  # questions, and as many titles, asked of the base in a language
 OWN_GAPS = 100  # of them, asked in each language apart
 OWN_LESSONS = 200  # learnt questions asked in a language
+MOST_READ = 5_000  # articles that these are drawn from: of a large base a sample
 SEED = 7
 LANGUAGES = ("zh", "en")
 
@@ -48,7 +49,7 @@ def calibrate(engine: Engine, encoder: Encoder, at: datetime, prior: Prior = ver
     """The verdict's curve for each language questions are asked in; none for a base too small to tell."""
     if len(engine) < verdict.MIN_ARTICLES:
         return {}
-    everything = [engine.article(id) for id in engine.ids]
+    everything = [engine.article(id) for id in _sample(engine.ids, MOST_READ)]
     scope = everybody(engine, at)
     own = trials(engine, encoder, everything, scope)
     curves = {language: verdict.fit(own[language], prior, encoder.name) for language in LANGUAGES}
@@ -64,10 +65,10 @@ def calibrate(engine: Engine, encoder: Encoder, at: datetime, prior: Prior = ver
 def abroad(engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope, language: str) -> float:
     """The gap from which another language comes first (kb.finding.search.languages), by the base's own texts."""
     gaps: dict[str, list[float]] = {}
-    texts = _own_texts(engine, everything, language)
+    texts = _own_texts(everything, language)
     for kind in ASKS:
         some = _sample([one for one in texts if one[1].kind == kind], OWN_GAPS)
-        asked = [text.clean(shown) for _, _, shown in some]
+        asked = [text.clean(own) for _, _, own in some]
         rows, tokens = encoder.with_tokens(asked, query=True)
         found = (
             languages.gap(*languages.apart(question, row, own, scope, HeldOut(engine, frozenset({chunk.id}))))
@@ -92,9 +93,9 @@ def trials(
 
 
 def _own(engine: Engine, encoder: Encoder, everything: Sequence[Article], scope: Scope, language: str) -> list[Trial]:
-    texts = _own_texts(engine, everything, language)
+    texts = _own_texts(everything, language)
     chosen = [pair for kind in ASKS for pair in _sample([it for it in texts if it[1].kind == kind], OWN_TEXTS)]
-    asked = [text.clean(shown) for _, _, shown in chosen]
+    asked = [text.clean(own) for _, _, own in chosen]
     rows = encoder.queries(asked)
     return [
         _trial(engine, scope, one, chunk, question, vector)
@@ -123,13 +124,13 @@ def _lesson(engine: Engine, scope: Scope, lesson: Lesson, question: str, vector:
     return Trial(lesson.article, verdict.LEARNT, _signals(hits, engine, taught), _signals(gone, engine, left))
 
 
-def _own_texts(engine: Engine, everything: Sequence[Article], language: str) -> list[_Own]:
+def _own_texts(everything: Sequence[Article], language: str) -> list[_Own]:
     """What some articles ask in a language, titles and questions."""
     return [
-        (one, chunk, shown)
+        (one, chunk, shown(one, chunk))
         for one in everything
-        for chunk, shown in engine.chunks(one.id)
-        if chunk.kind in ASKS and text.language(shown) == language
+        for chunk in cut(one)
+        if chunk.kind in ASKS and text.language(shown(one, chunk)) == language
     ]
 
 
@@ -161,10 +162,9 @@ def _signals(hits: Mapping[str, Sequence[Ranked]], engine: Engine, taught: Evide
 
 def everybody(engine: Engine, at: datetime) -> Scope:
     """The scope of an asker who may see every article of an index."""
-    everything = [engine.article(id) for id in engine.ids]
     return Scope(
-        teams=frozenset({EVERYONE, *(team for one in everything for team in one.teams)}),
-        langs=frozenset(one.lang for one in everything),
+        teams=engine.teams | {EVERYONE},
+        langs=engine.langs,
         states=frozenset(STATES),
         governance=frozenset(GOVERNANCE),
         products=frozenset({EVERY_PRODUCT}),

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from indexer import generation, learnt
+from indexer.build.unchanged import Fingerprints
 from indexer.calibrate import calibrate
-from indexer.engine import Engine, Entry, FileEngine, Words, read_learnt, write_lexical, write_segment
+from indexer.engine import Embed, Engine, Entry, FileEngine, Words, read_learnt, write_lexical, write_segment
 from indexer.engine.learnt import FOLDER
 from indexer.generation import Listed, Manifest, Refused
 from indexer.vectors import Progress, VectorCache
@@ -25,6 +26,9 @@ from kb.finding.search import Encoder, Tokens, Vector
 
 DELTA_SHARE = 0.1  # of the base's articles that may have changed before all is built anew
 DELTA_LEAST = 200
+LEAST_MERGED, MOST_MERGED = 64, 1024  # articles of a delta that a later one always takes in, and never
+
+_fingerprints = Fingerprints()
 
 PREVIEW = ".preview-"
 PREVIEW_LEFT = 3600.0  # seconds after which a preview's folder was left by a program that was killed
@@ -129,7 +133,7 @@ def _with(
     now = manifest.articles.get(article.id)
     segments = [generation.segment(old, name) for name in manifest.segments]
     name = f"preview-{work.name}"  # a segment's name is its own for ever
-    write_segment(work / "segments" / name, [entry], *vectors_of([entry], encoder, cache, None))
+    write_segment(work / "segments" / name, [entry], embedding(encoder, cache))
     try:
         generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
     except FileNotFoundError as error:  # collected while somebody was still served from it
@@ -160,19 +164,18 @@ def _before(index: Path) -> Manifest | None:
 
 
 def look(folder: Path, before: Manifest | None) -> Seen:
-    """Read every file, parse those whose bytes are new. Of two files with one id the first path counts."""
+    """Look at every file, parse those whose bytes are new. Of two files with one id the first path counts."""
     known = {listed.path: (id, listed) for id, listed in before.articles.items()} if before else {}
     seen = Seen({}, {}, [])
     paths: dict[str, str] = {}
-    for path in articles.files(folder):
-        name = path.relative_to(folder).as_posix()
+    for name in articles.names(folder):
         try:
-            sha256 = articles.fingerprint(path.read_bytes())
+            sha256 = _fingerprints.of(f"{folder}/{name}")
             id, listed = known.get(name, ("", None))
             if listed and listed.sha256 == sha256 and id not in paths:
                 seen.kept[id] = listed
             else:
-                article = articles.read(path, folder)
+                article = articles.read(folder / name, folder)
                 id = article.id
                 if id in paths:
                     raise articles.twice(article, paths[id])
@@ -250,20 +253,28 @@ def _write_delta(
     cache: VectorCache,
     progress: Progress | None,
 ) -> Manifest:
-    """The base as it was, by hard link, and one segment of all that changed since."""
+    """The segments as they were, by hard link, and one more of what changed now.
+
+    It takes in those before it that are no bigger, as a binary counter carries, so that segments stay few and a save
+    never writes all that was saved since the base.
+    """
     old = index / "generations" / before.generation
     base, *deltas = before.segments
     numbers = {one.number for one in made.articles.values()}
-    for one in deltas:
-        entries = [e for e in generation.segment(old, one).entries if e.number in numbers] + entries
-    generation.share(old / "segments" / base, work / "segments" / base)
-    delta = f"delta-{made.generation}"
+    alive = {one: [e for e in generation.segment(old, one).entries if e.number in numbers] for one in deltas}
+    new = entries
+    while deltas and len(alive[deltas[-1]]) <= min(max(len(entries), LEAST_MERGED), MOST_MERGED):
+        entries = alive.pop(deltas.pop()) + entries
+    for one in (base, *deltas):
+        generation.share(old / "segments" / one, work / "segments" / one)
     if entries:
-        write_segment(work / "segments" / delta, entries, *vectors_of(entries, encoder, cache, progress))
+        delta = f"delta-{made.generation}"
+        write_segment(work / "segments" / delta, entries, embedding(encoder, cache, progress, len(entries)))
+        deltas.append(delta)
     generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
     was = {one.number for one in before.articles.values()}
-    write_lexical(work / "lexical", [e for e in entries if e.number not in was], sorted(was - numbers))
-    return replace(made, segments=(base, delta) if entries else (base,), delta_size=len(entries))
+    write_lexical(work / "lexical", new, sorted(was - numbers))
+    return replace(made, segments=(base, *deltas), delta_size=len(entries) + sum(map(len, alive.values())))
 
 
 def _write_base(
@@ -283,7 +294,7 @@ def _write_base(
         old = index / "generations" / before.generation
         kept = [e for name in before.segments for e in generation.segment(old, name).entries if e.number in numbers]
         entries = kept + entries
-    write_segment(work / "segments" / made.segments[0], entries, *vectors_of(entries, encoder, cache, progress))
+    write_segment(work / "segments" / made.segments[0], entries, embedding(encoder, cache, progress, len(entries)))
     write_lexical(work / "lexical", entries, ())
     live = {id: one.number for id, one in made.articles.items()}
     segment = generation.segment(work, made.segments[0])
@@ -292,9 +303,18 @@ def _write_base(
     return replace(made, calibration=calibrate(engine, encoder, at))
 
 
-def vectors_of(
-    entries: Sequence[Entry], encoder: Encoder, cache: VectorCache, progress: Progress | None
-) -> tuple[Vector, list[Tokens]]:
-    """The rows of every chunk of some articles in order, (n, dim), and the packed tokens of each."""
-    texts = [embedded(entry.article, chunk) for entry in entries for chunk in cut(entry.article)]
-    return cache.with_tokens(texts, encoder, progress)
+def embedding(encoder: Encoder, cache: VectorCache, progress: Progress | None = None, total: int = 0) -> Embed:
+    """Some articles → their rows and tokens, from the cache where it has them. progress: told of articles, `total` in
+    all."""
+    done = 0
+
+    def embed(entries: Sequence[Entry]) -> tuple[Vector, list[Tokens]]:
+        nonlocal done
+        texts = [embedded(entry.article, chunk) for entry in entries for chunk in cut(entry.article)]
+        made = cache.with_tokens(texts, encoder)
+        done += len(entries)
+        if progress:
+            progress(done, total)
+        return made
+
+    return embed

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from indexer import learnt
-from indexer.build import Report, Seen, look, refused, stays_small, vectors_of
+from indexer.build import Report, Seen, embedding, look, refused, stays_small
 from indexer.calibrate import calibrate
 from indexer.engine import Engine
 from indexer.engine.learnt import Taught
 from indexer.engine.postgres.writing import write_articles
-from indexer.engine.segments import Entry
+from indexer.engine.segments import AT_ONCE, Entry
 from indexer.generation.manifest import Listed, Manifest, name_after
 from indexer.generation.rows.draft import Draft, drafted
 from indexer.generation.rows.store import Held, Rows
@@ -24,7 +24,6 @@ from kb.errors import GenerationError
 from kb.failpoints import reached
 from kb.finding.search import Encoder
 
-AT_ONCE = 256  # articles embedded and written together
 MOST_SEGMENTS = 32  # beside the base's: more are written together as one
 
 
@@ -87,11 +86,10 @@ def _write(
     before = draft.before.opened.manifest if draft.before else None
     entries = _numbered(draft, seen.changed)
     draft.end(before.articles.keys() - seen.kept.keys() if before else ())
+    embed = embedding(encoder, cache, progress, len(entries))
     for start in range(0, len(entries), AT_ONCE):
         some = entries[start : start + AT_ONCE]
-        write_articles(draft.connection, draft.shelf, draft.number, some, *vectors_of(some, encoder, cache, None))
-        if progress:
-            progress(start + len(some), len(entries))
+        write_articles(draft.connection, draft.shelf, draft.number, some, *embed(some))
     whole = before is None or not stays_small(before, seen)
     base = _write_words(draft, entries, whole or draft.wordless)
     listed = seen.kept | {e.article.id: Listed(e.number, e.sha256, e.article.path) for e in entries}
@@ -157,6 +155,6 @@ def preview(rows: Rows, manifest: Manifest, article: Article, encoder: Encoder, 
         draft = Draft(rows, connection, rows.next_number(connection), served.lines.shelf, served)
         (entry,) = _numbered(draft, {article.id: (article.version, article)})
         draft.end([article.id])
-        write_articles(connection, draft.shelf, draft.number, [entry], *vectors_of([entry], encoder, cache, None))
+        write_articles(connection, draft.shelf, draft.number, [entry], *embedding(encoder, cache)([entry]))
         draft.words([entry])
         yield draft.engine(f"preview-{draft.number}", served.taught, served)

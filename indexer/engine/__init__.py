@@ -23,7 +23,7 @@ from indexer.encoder.tokens import cosines
 from indexer.engine.contract import Engine
 from indexer.engine.fields import VectorField, vector_index
 from indexer.engine.learnt import Learnt, Lesson, Taught, read_learnt, write_learnt
-from indexer.engine.segments import FIELDS, Entry, Segment, write_segment
+from indexer.engine.segments import FIELDS, Embed, Entry, Segment, write_segment
 from indexer.engine.words import Words, write_lexical
 from kb import text
 from kb.content.articles import Article
@@ -36,6 +36,7 @@ from kb.finding.verdict import Calibration
 from kb.people.scope import Scope, may_see
 
 __all__ = [
+    "Embed",
     "Engine",
     "Entry",
     "FileEngine",
@@ -104,6 +105,11 @@ class FileEngine:
     def langs(self) -> frozenset[str]:
         """Of all its articles."""
         return frozenset(self.article(id).lang for id in self.ids)
+
+    @property
+    def teams(self) -> frozenset[str]:
+        """That some article is for alone."""
+        return frozenset(team for id in self.ids for team in self.article(id).teams)
 
     def __len__(self) -> int:
         return len(self._places)

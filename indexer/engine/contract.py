@@ -23,6 +23,11 @@ class Engine(Index, Protocol):
         ...
 
     @property
+    def teams(self) -> frozenset[str]:
+        """That some article is for alone."""
+        ...
+
+    @property
     def lessons(self) -> tuple[Lesson, ...]:
         """The learnt questions of its articles."""
         ...

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encoder.tokens import token_type
-from indexer.engine.fields import VectorField, vector_index
+from indexer.engine.fields import RowFile, VectorField, vector_index
 from kb.content.articles import Article, Block, Section, Span
 from kb.errors import GenerationError
 from kb.failpoints import reached
@@ -29,6 +30,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {"asks": ASKS, "answers": ANSWERS}
 
 CHUNK_ROW = np.dtype([("article", "<i4"), ("kind", "u1"), ("number", "<i4"), ("start", "<i4"), ("end", "<i4")])
 
+AT_ONCE = 256  # articles embedded and written together
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -37,6 +40,10 @@ class Entry:
     number: int
     sha256: str
     article: Article
+
+
+# The rows of every chunk of some articles in order, (n, dim), and the packed tokens of each, none for a model without.
+Embed = Callable[[Sequence[Entry]], tuple[Vector, Sequence[Tokens]]]
 
 
 class Segment:
@@ -56,11 +63,11 @@ class Segment:
         self.vocabulary = _vocabulary(folder / "vocabulary.json")
         self.fields: dict[str, VectorField] = {}
         self.chunk_rows: dict[str, NDArray[np.int64]] = {}
-        for name, kinds in FIELDS.items():
+        for name in FIELDS:
             data = np.frombuffer((folder / f"{name}.faiss").read_bytes(), np.uint8)
             exact_rows = folder / f"{name}.f32"
             self.fields[name] = VectorField(faiss.deserialize_index(data), exact_rows if exact_rows.exists() else None)
-            self.chunk_rows[name] = np.flatnonzero(np.isin(table["kind"], [KINDS.index(kind) for kind in kinds]))
+            self.chunk_rows[name] = np.flatnonzero(_of_field(table, name))
         self._tokens = TokenStore(folder) if (folder / "tokens.npy").exists() else None
 
     @functools.cached_property
@@ -121,34 +128,62 @@ class TokenStore:
         return [rows[a:b] for a, b in itertools.pairwise([low, *cuts])]
 
 
-def write_segment(folder: Path, entries: Sequence[Entry], vectors: Vector, tokens: Sequence[Tokens] = ()) -> None:
-    """Write a segment. `vectors` are the rows of every chunk of every entry, in order, (n, dim); `tokens` the
-    packed tokens of each, none for a model that gives none."""
+def write_segment(folder: Path, entries: Sequence[Entry], embed: Embed) -> None:
+    """Write a segment. What `embed` gives of a few articles is written before the next are asked for, so that the
+    vectors and tokens of a large base are never in memory together."""
     folder.mkdir(parents=True)
-    rows = [
-        (at, KINDS.index(chunk.kind), number, chunk.span.start, chunk.span.end)
-        for at, entry in enumerate(entries)
-        for number, chunk in enumerate(cut(entry.article))
-    ]
-    table = np.array(rows, CHUNK_ROW)
     with (folder / "articles.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(record_of(entry), ensure_ascii=False) + "\n" for entry in entries)
-    np.save(folder / "chunks.npy", table, allow_pickle=False)
     said = vocabulary("\n".join((one.article.title, *one.article.questions, one.article.body)) for one in entries)
     tree = {**asdict(said), "stems": sorted(said.stems)}
     reached("build.segment")
     (folder / "vocabulary.json").write_text(json.dumps(tree, ensure_ascii=False), "utf-8")
-    for name, kinds in FIELDS.items():
-        chosen = np.isin(table["kind"], [KINDS.index(kind) for kind in kinds])
-        index = vector_index(np.ascontiguousarray(vectors[chosen]))
+    dim = _write_chunks(folder, entries, embed)
+    for name in FIELDS:
+        file = folder / f"{name}.f32"
+        index = vector_index(RowFile(file, dim))
         (folder / f"{name}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
-        if not isinstance(index, faiss.IndexFlat):
-            (folder / f"{name}.f32").write_bytes(vectors[chosen].astype("<f4").tobytes())
+        if isinstance(index, faiss.IndexFlat):  # has the rows itself
+            file.unlink()
 
-    if any(len(one) for one in tokens):
-        np.save(folder / "tokens.npy", np.cumsum([0, *map(len, tokens)]), allow_pickle=False)
-        with (folder / "tokens.bin").open("wb") as file:
-            file.writelines(one.tobytes() for one in tokens)
+
+def _write_chunks(folder: Path, entries: Sequence[Entry], embed: Embed) -> int:
+    """The chunks of some articles with their vectors and tokens; how many numbers a vector has."""
+    table, counts, dim = [np.zeros(0, CHUNK_ROW)], [0], 1
+    with contextlib.ExitStack() as files:
+        apart = {name: files.enter_context((folder / f"{name}.f32").open("wb")) for name in FIELDS}
+        packed = files.enter_context((folder / "tokens.bin").open("wb"))
+        for start in range(0, max(len(entries), 1), AT_ONCE):  # no articles have a length of vectors, too
+            some = entries[start : start + AT_ONCE]
+            rows = _chunk_rows(some, start)
+            vectors, tokens = embed(some)
+            dim = vectors.shape[1]
+            for name, file in apart.items():
+                file.write(np.ascontiguousarray(vectors[_of_field(rows, name)], "<f4").data)
+            packed.writelines(one.tobytes() for one in tokens)
+            table.append(rows)
+            counts += map(len, tokens)
+    np.save(folder / "chunks.npy", np.concatenate(table), allow_pickle=False)
+    if any(counts):
+        np.save(folder / "tokens.npy", np.cumsum(counts), allow_pickle=False)
+    else:
+        (folder / "tokens.bin").unlink()
+    return dim
+
+
+def _chunk_rows(entries: Sequence[Entry], first: int) -> NDArray[Any]:
+    """The rows of the table of some articles, the first of which is number `first` of its segment."""
+    rows = [
+        (at, KINDS.index(chunk.kind), number, chunk.span.start, chunk.span.end)
+        for at, entry in enumerate(entries, first)
+        for number, chunk in enumerate(cut(entry.article))
+    ]
+    return np.array(rows, CHUNK_ROW)
+
+
+def _of_field(table: NDArray[Any], name: str) -> NDArray[np.bool_]:
+    """Which rows of a table are of a field."""
+    return np.isin(table["kind"], [KINDS.index(kind) for kind in FIELDS[name]])
 
 
 def _vocabulary(file: Path) -> Vocabulary:

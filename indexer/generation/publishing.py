@@ -11,11 +11,11 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from indexer.generation.disk import hash_and_sync
-from indexer.generation.manifest import Manifest, current, generations
+from indexer.generation.manifest import Manifest, current, generations, tree_of
 from indexer.generation.opening import check, engine_of, open_named
 from kb.durable import make_folder, sync_folder, write_synced
 from kb.errors import GenerationError, PublishError
@@ -88,7 +88,7 @@ def publish(index: Path, folder: Path, manifest: Manifest) -> Manifest:
     listed = {name: hash_and_sync(path) for name, path in files.items()}
     reached("publish.hashed")
     whole = replace(manifest, files=listed)
-    raw = json.dumps(asdict(whole), ensure_ascii=False, sort_keys=True).encode()
+    raw = json.dumps(tree_of(whole), ensure_ascii=False, sort_keys=True).encode()
     write_synced(folder / "manifest.json", raw)
     reached("publish.listed")
     for path in [folder, *(p for p in folder.rglob("*") if p.is_dir())]:

@@ -5,28 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from indexer import build as builds
+from indexer import calibrate as calibration
 from indexer import generation
 from indexer.build import Report
 from indexer.calibrate import calibrate
-from indexer.engine import Engine, Words
+from indexer.engine import Engine, Words, fields, segments
 from indexer.vectors import VectorCache
 from indexer.watch import changes
 from kb import text
 from kb.content import articles
 from kb.errors import ArticleError, GenerationError, SettingError
 from kb.finding.chunks import ANSWERS, ASKS, cut, embedded
-from kb.finding.search import Vector, search
+from kb.finding.search import Tokens, Vector, search
 from kb.finding.verdict import MIN_ARTICLES, PRIOR, Verdict
 from kb.i18n import explain
 from tests.fake_encoder import HashEncoder
@@ -277,8 +280,8 @@ def test_another_error_in_a_broken_file_is_published_too(base: SmallBase) -> Non
 def test_a_file_that_vanishes_while_the_folder_is_read_stops_no_other(
     base: SmallBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = [*articles.files(base.folder), base.folder / "products" / "just-deleted.md"]
-    monkeypatch.setattr(articles, "files", lambda _: listed)
+    listed = [*articles.names(base.folder), "products/just-deleted.md"]
+    monkeypatch.setattr(articles, "names", lambda _: listed)
     report = base.build()
     assert report.total == 4
     assert [(one.code, one.facts["file"]) for one in report.refused] == [
@@ -348,6 +351,100 @@ def test_a_delta_that_outgrows_its_limit_becomes_a_new_base(base: SmallBase, mon
     assert [name.split("-")[0] for name in base.open().manifest.segments] == ["base"]
     assert base.open().manifest.delta_size == 0
     assert base.open().engine.ids[0:3] == ("new-0", "new-1", "new-2")
+
+
+def test_a_save_writes_few_articles_however_many_were_saved_before(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "LEAST_MERGED", 2)
+    monkeypatch.setattr(builds, "MOST_MERGED", 8)
+    base.build()
+    written = []
+    for number in range(40):
+        base.write(f"new-{number}", f"A new article {number}")
+        base.build()
+        written.append(len(segments_of(base)[-1]))
+    assert written[:12] == [1, 2, 3, 1, 2, 6, 1, 2, 3, 1, 2, 12]  # a later one takes in those that are no bigger
+    assert sum(written) == 115  # and not 1 + 2 + … + 40 = 820
+    opened = base.open()
+    assert [len(one) for one in segments_of(base)] == [4, 12, 12, 12, 3, 1]
+    assert (opened.manifest.delta_size, len(opened.engine)) == (40, 44)
+    assert words(opened.engine, "17") == ["new-17"]
+
+
+def test_articles_that_are_gone_are_left_out_when_segments_are_joined(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "LEAST_MERGED", 1)
+    base.build()
+    for number in range(3):
+        base.write(f"new-{number}", f"A new article {number}")
+        base.build()
+    assert segments_of(base)[1:] == [["new-0", "new-1"], ["new-2"]]
+    base.write("new-0", "Another title")
+    base.build()
+    assert segments_of(base)[1:] == [["new-1", "new-2", "new-0"]]
+    assert base.open().manifest.delta_size == 3
+
+
+def segments_of(base: SmallBase) -> list[list[str]]:
+    """The ids of the articles in each segment, superseded ones, too."""
+    folder = base.index / "generations" / base.current
+    return [
+        [entry.article.id for entry in generation.segment(folder, name).entries]
+        for name in base.open().manifest.segments
+    ]
+
+
+def test_a_segment_is_written_a_few_articles_at_a_time_and_is_the_same(
+    base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "EXACT_UP_TO", 0)  # the rows lie in a file, too
+    write_many(base)
+    base.build()
+    whole = segment_files(base)
+    asked: list[int] = []
+
+    class Counting(Recording):
+        def with_tokens(self, texts: Sequence[str], *, query: bool) -> tuple[Vector, list[Tokens]]:
+            asked.extend([] if query else [len(texts)])
+            return super().with_tokens(texts, query=query)
+
+    slowly = SmallBase(tmp_path / "slowly", Counting())
+    shutil.copytree(base.folder, slowly.folder)
+    monkeypatch.setattr(segments, "AT_ONCE", 3)
+    monkeypatch.setattr(fields, "SLICE", 5)
+    slowly.build()
+    assert segment_files(slowly) == whole
+    assert {"asks.f32", "answers.f32", "tokens.bin"} <= whole.keys()
+    assert max(asked) <= 3 * 4  # no article here has more than four chunks
+    assert sum(asked) > 200
+
+
+def segment_files(base: SmallBase) -> dict[str, str]:
+    """The hash of each file of the only segment."""
+    files = base.open().manifest.files.items()
+    return {name.rpartition("/")[2]: sha for name, (sha, _) in files if name.startswith("segments/")}
+
+
+def test_a_large_base_is_calibrated_on_a_sample_of_its_articles(
+    base: SmallBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_many(base)
+    base.build()
+    engine, drawn = base.open().engine, []
+    asking = calibration.trials
+
+    def trials(*given: Any) -> Any:
+        drawn.append([one.id for one in given[2]])
+        return asking(*given)
+
+    monkeypatch.setattr(calibration, "trials", trials)
+    monkeypatch.setattr(calibration, "MOST_READ", 70)
+    curves = calibration.calibrate(engine, base.encoder, NOON)
+    assert len(set(drawn[0])) == 70
+    assert drawn[0] == sorted(drawn[0])
+    assert curves.keys() == {"zh", "en"}
 
 
 def test_an_article_saved_often_counts_as_one_article_among_the_words(base: SmallBase) -> None:
