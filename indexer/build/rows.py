@@ -56,7 +56,7 @@ def build(
             now = _carried(served, seen, encoder)
             made = _write(draft, name, seen, served, now, encoder, cache, at, progress)
             reached("rows.written")
-            draft.publish(made, now, fresh=len(seen.changed))
+            draft.publish(made, now)
         rows.collect(connection, keep)
         anew = found is not None and before is None
         removed = seen.removed(manifest)
@@ -92,6 +92,7 @@ def _write(
         write_articles(draft.connection, draft.shelf, draft.number, some, *embed(some))
     whole = before is None or not stays_small(before, seen)
     base = _write_words(draft, entries, whole or draft.wordless)
+    draft.settle(len(entries))
     listed = seen.kept | {e.article.id: Listed(e.number, e.sha256, e.article.path) for e in entries}
     made = Manifest(
         generation=name,
@@ -118,6 +119,9 @@ def _numbered(draft: Draft, articles: dict[str, tuple[str, Article]]) -> list[En
 def _write_words(draft: Draft, entries: Sequence[Entry], whole: bool) -> int:
     """The words of what changed or, now and then, of more, so that segments stay few; the number of the base's."""
     segments = draft.before.lines.segments if draft.before else ()
+    if not draft.before:
+        draft.words(entries)
+        return draft.number
     if whole or not segments:
         draft.words(draft.entries(), segments)
         return draft.number

@@ -76,6 +76,6 @@ def _published(
         if draft.wordless:
             draft.words(draft.entries(), served.lines.segments)
         made = replace(before, generation=name, parent=before.generation, created=at.isoformat())
-        draft.publish(made, now, fresh=0)
+        draft.publish(made, now)
     rows.collect(connection, keep)
     return True

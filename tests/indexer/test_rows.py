@@ -13,12 +13,16 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from indexer import build as builds
 from indexer import learnt
 from indexer.build import Report, preview
 from indexer.build import rows as building
 from indexer.build.rows import preview as preview_rows
 from indexer.engine import Engine, Lesson
+from indexer.engine.postgres import words
+from indexer.engine.postgres.engine import PostgresEngine
 from indexer.generation import Opened
+from indexer.generation.rows import draft as drafts
 from indexer.generation.rows import store
 from indexer.generation.rows.store import Rows
 from indexer.learnt.rows import measure as measure_rows
@@ -182,6 +186,61 @@ def test_many_saves_answer_as_one_build_of_the_same_articles_in_files(
     assert len(segments) <= 4
     engine = base.open().engine
     assert answers(engine, base) == answers(same_in_files(base, tmp_path / "files"), base)
+
+
+def test_words_of_a_base_written_anew_are_read_a_few_articles_at_a_time(
+    base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_rounds(base, 1)
+    base.write("late", "a late one", body="hold the router")
+    monkeypatch.setattr(builds, "DELTA_LEAST", 0)
+    monkeypatch.setattr(drafts, "AHEAD", 2)
+    base.build()
+    (segment,) = rows_of(base).sound(int(rows_of(base).current()[1])).lines.segments  # type: ignore[index]
+    assert segment == int(rows_of(base).current()[1])  # type: ignore[index]
+    assert answers(base.open().engine, base) == answers(same_in_files(base, tmp_path / "files"), base)
+
+
+def test_what_the_base_says_is_read_once_whatever_is_saved(base: SmallBase) -> None:
+    publish_rounds(base, 1)
+    before = base.open().engine.lexicon._parts
+    assert before[0].words["hold"] == 3
+    base.write("late", "a late one", body="hold the router")
+    base.build()
+    after = base.open().engine.lexicon
+    assert after._parts[0] is before[0]
+    assert after.count("hold") == 4
+
+
+def test_of_common_words_fewer_are_kept(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_rounds(base, 1)
+    wanted = answers(base.open().engine, base)
+    monkeypatch.setattr(words, "MAX_PLACES", 4)
+    base.build(full=True)
+    engine = base.open().engine
+    assert answers(engine, base) == wanted
+    assert isinstance(engine, PostgresEngine)
+    kept = [len(one.places) for one in engine._words._known.values()]
+    assert sum(kept) == engine._words._places
+    assert 0 < sum(kept) <= 4
+
+
+def test_a_base_of_many_chunks_is_calibrated_by_its_index(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of questions are asked then; compared with every chunk, a large base would take hours."""
+    monkeypatch.setattr(drafts, "EXACT_UP_TO", 5)
+    asked: list[tuple[int, bool]] = []
+
+    def calibrate(engine: PostgresEngine, *_: object) -> dict[str, object]:
+        asked.append((len(engine), engine._approximate))
+        return {}
+
+    monkeypatch.setattr(building, "calibrate", calibrate)
+    base.write("one", "a single one")
+    base.build()
+    write_round(base, 1)
+    base.build(full=True)
+    assert asked == [(1, False), (4, True)]
+    assert base.open().engine._approximate  # type: ignore[attr-defined]
 
 
 def test_another_model_makes_another_base_and_the_old_one_serves_until_it_is_there(

@@ -69,9 +69,15 @@ class Inside:
     def rows(self, statement: sa.Executable, near: bool = False) -> Sequence[sa.Row[Any]]:
         """What a statement answers. Raises AwayError where the server does not."""
         with self._one, answering():
-            if near:
-                self.connection.exec_driver_sql("; ".join(f"SET LOCAL {one} = {to}" for one, to in ITERATIVE.items()))
-            return self.connection.execute(statement).all()
+            if not near:
+                return self.connection.execute(statement).all()
+            self._set({**ITERATIVE, **BY_INDEX})
+            found = self.connection.execute(statement).all()
+            self._set(dict.fromkeys(BY_INDEX, "DEFAULT"))
+            return found
+
+    def _set(self, options: Mapping[str, str]) -> None:
+        self.connection.exec_driver_sql("; ".join(f"SET LOCAL {one} TO {to}" for one, to in options.items()))
 
 
 def connections(

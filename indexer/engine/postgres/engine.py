@@ -25,7 +25,6 @@ from indexer.engine.postgres.directory import Directory, Line, Mask, in_generati
 from indexer.engine.postgres.parts import AHEAD, Library, Parts
 from indexer.engine.postgres.tables import VectorType
 from indexer.engine.postgres.words import Words
-from indexer.engine.postgres.writing import vocabularies
 from indexer.engine.segments import FIELDS
 from kb import text
 from kb.content.articles import Article
@@ -35,7 +34,7 @@ from kb.finding.passage import Near
 from kb.finding.search import Ranked, Tokens, Vector
 from kb.finding.spelling import Lexicon
 from kb.finding.verdict import Calibration
-from kb.people.scope import Scope
+from kb.people.scope import EVERYONE, Scope
 
 EXACT_UP_TO = 20_000  # chunks a question may be compared with one by one: about 10 ms
 LOOKED_AT = 40  # of the first articles of a list: what a search will want the text of
@@ -86,13 +85,21 @@ class PostgresEngine:
         """Of all its articles."""
         return frozenset(line.lang for line in self.directory.lines.values())
 
+    @property
+    def teams(self) -> frozenset[str]:
+        """That some article is for alone."""
+        article = self.directory.shelf.article
+        each = sa.select(sa.func.unnest(article.c.teams).label("team")).distinct()
+        found = self._asker.rows(each.where(in_generation(article, self.directory.number)))
+        return frozenset(row.team for row in found) - {EVERYONE}
+
     def __len__(self) -> int:
         return len(self.directory.lines)
 
     @cached_property
     def lexicon(self) -> Lexicon:
         """The words of the base."""
-        return Lexicon(vocabularies(self.directory.shelf, self.directory.segments, self._asker))
+        return Lexicon(self._library.vocabularies(self.directory.segments, self._asker))
 
     def finds_itself(self) -> bool:
         """Whether a vector of the first article is its own nearest in each field, and its title's words find it."""

@@ -19,15 +19,18 @@ import sqlalchemy as sa
 from indexer.encoder.tokens import token_type
 from indexer.engine.postgres.asking import Asker
 from indexer.engine.postgres.tables import Shelf, received, sent
+from indexer.engine.postgres.writing import vocabularies
 from indexer.engine.segments import entry_of
 from kb.content.articles import Article, Span
 from kb.errors import GenerationError
 from kb.finding.chunks import KINDS, Chunk, shown
 from kb.finding.search import Tokens, Vector
+from kb.finding.spelling import Vocabulary, joined
 
 MAX_ARTICLES = 20_000  # whose text is kept: some hundred megabytes where articles are long
 MAX_PARTS = 1_000  # whose vectors and tokens are kept: about 40 KB each
 MAX_TEXTS = 2_000
+MAX_SEGMENTS = 256  # whose vocabulary is kept: the base's and those since
 AHEAD = 256  # articles read at once for whoever reads one after another
 
 T = TypeVar("T")
@@ -82,6 +85,14 @@ class Library:
         self.parts: Kept[Parts] = Kept(MAX_PARTS, self._parts)
         self.texts: Kept[tuple[tuple[Chunk, str], ...]] = Kept(MAX_TEXTS, self._texts)
         self.titles: Kept[Vector] = Kept(2**31, self._titles)
+        self._said: Kept[Vocabulary] = Kept(MAX_SEGMENTS, lambda asker, some: vocabularies(shelf, some, asker))
+
+    def vocabularies(self, segments: Sequence[int], asker: Asker) -> list[Vocabulary]:
+        """What the articles of these segments say: the first apart, as it is the base, and all later ones as one. What
+        was read of one, and worked out of the base's, serves every generation that has it."""
+        known = self._said.of(sorted(segments), asker)
+        read = [known[number] for number in sorted(known)]
+        return read if len(read) < 2 else [read[0], joined(read[1:])]
 
     def _articles(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Article]:
         a = self.shelf.article.c

@@ -96,6 +96,11 @@ class Shelf:
         return sa.Index(name, half.label("half"), postgresql_using="hnsw", postgresql_ops={"half": "halfvec_ip_ops"})
 
 
+def index_bytes(dim: int) -> int:
+    """About how much memory a row takes while an HNSW index is built of it: itself, and 32 neighbours with theirs."""
+    return 2 * dim + 1_500
+
+
 def head(schema: str) -> tuple[sa.Table, sa.Table, sa.Sequence]:
     """The tables that all bases share, and the sequence that every number is from: generations, versions, bases."""
     data = sa.MetaData(schema=schema)

@@ -25,6 +25,7 @@ from kb import text
 
 K1, B = 1.2, 0.75
 MAX_TERMS = 4_000  # whose scores are kept: what a floor types in an hour
+MAX_PLACES = 4_000_000  # of all these terms together, 14 bytes each: of a large base's common words fewer are kept
 
 Scores = NDArray[np.float32]
 
@@ -63,6 +64,7 @@ class Words:
     def __init__(self, directory: Directory, asker: Asker) -> None:
         self._directory, self._asker = directory, asker
         self._known: OrderedDict[str, Posting] = OrderedDict()
+        self._places = 0  # of all of them
         self._lock = threading.Lock()
         lengths = directory.lengths
         means = [float(one.mean()) if len(one) else 1.0 for one in lengths]
@@ -154,8 +156,9 @@ class Words:
             found |= fetched
             with self._lock:
                 self._known |= fetched
-                while len(self._known) > MAX_TERMS:
-                    self._known.popitem(last=False)
+                self._places += sum(len(one.places) for one in fetched.values())
+                while len(self._known) > MAX_TERMS or self._places > MAX_PLACES:
+                    self._places -= len(self._known.popitem(last=False)[1].places)
         return found
 
     def _fetch(self, terms: Sequence[str]) -> dict[str, Posting]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from indexer.encoder.tokens import token_type
 from indexer.engine.postgres.asking import Asker
-from indexer.engine.postgres.tables import OPEN, Shelf, binary
+from indexer.engine.postgres.tables import OPEN, Shelf, VectorType, binary
 from indexer.engine.segments import FIELDS, Entry, record_of
 from kb import text
 from kb.content.articles import Article
@@ -24,7 +27,15 @@ from kb.finding.search import Tokens, Vector
 from kb.finding.spelling import Vocabulary, vocabulary
 from kb.people.scope import EVERYONE
 
-ROWS = 500  # in one statement
+COPIED: Mapping[type, str] = {
+    sa.BigInteger: "int8",
+    sa.Integer: "int4",
+    sa.SmallInteger: "int2",
+    sa.Text: "text",
+    sa.Date: "date",
+    sa.LargeBinary: "bytea",
+}
+MOST = 65_535  # times that a term is counted in an article
 
 
 def write_articles(
@@ -115,46 +126,49 @@ def terms_of(article: Article) -> tuple[list[str], list[str]]:
 
 
 def write_segment(connection: sa.Connection, shelf: Shelf, since: int, entries: Iterable[Entry]) -> None:
-    """The words of some articles: a row a term, and the vocabulary that spelling goes by."""
-    found: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    articles: list[Article] = []
-    for entry in entries:
-        asks, texts = (Counter(terms) for terms in terms_of(entry.article))
-        for term, often in texts.items():
-            found[term].append((entry.number, min(asks[term], 65_535), min(often, 65_535)))
-        articles.append(entry.article)
-    said = vocabulary("\n".join((one.title, *one.questions, one.body)) for one in articles)
+    """The words of some articles, in the order of their numbers: a row a term, and the vocabulary that spelling goes
+    by."""
+    found: dict[str, tuple[array[int], array[int], array[int]]] = {}  # articles' numbers, how often they ask it, say it
+    numbers = array("q")
+
+    def texts() -> Iterator[str]:
+        for entry in entries:
+            numbers.append(entry.number)
+            asks, every = (Counter(terms) for terms in terms_of(entry.article))
+            for term, often in every.items():
+                known = found.get(term) or found.setdefault(term, (array("q"), array("H"), array("H")))
+                for column, value in zip(known, (entry.number, min(asks[term], MOST), min(often, MOST)), strict=True):
+                    column.append(value)
+            yield "\n".join((entry.article.title, *entry.article.questions, entry.article.body))
+
+    tree = json.dumps(_spoken(vocabulary(texts())), ensure_ascii=False)
     seal = hashlib.md5()
-    postings = []
-    for term in sorted(found, key=lambda term: term.encode()):
-        numbers, asked, times = (np.array(column) for column in zip(*sorted(found[term]), strict=True))
-        packed = [numbers.astype("<i8").tobytes(), asked.astype("<u2").tobytes(), times.astype("<u2").tobytes()]
-        seal.update(hashlib.md5(term.encode() + b"".join(packed)).digest())
-        columns = dict(zip(("articles", "asks", "texts"), packed, strict=True))
-        postings.append({"term": term, "segment": since, **columns})
-    tree = json.dumps({**asdict(said), "stems": sorted(said.stems)}, ensure_ascii=False)
+
+    def postings() -> Iterator[dict[str, Any]]:
+        for term in sorted(found, key=lambda term: term.encode()):
+            columns = zip(("articles", "asks", "texts"), found[term], ("<i8", "<u2", "<u2"), strict=True)
+            packed = {name: np.asarray(column).astype(kind).tobytes() for name, column, kind in columns}
+            seal.update(hashlib.md5(term.encode() + b"".join(packed.values())).digest())
+            yield {"term": term, "segment": since, **packed}
+
+    _insert(connection, shelf.posting, postings())
     seal.update(hashlib.md5(tree.encode()).digest())
-    segment = {"number": since, "since": since, "until": OPEN, "articles": len(articles), "vocabulary": tree}
+    segment = {"number": since, "since": since, "until": OPEN, "articles": len(numbers), "vocabulary": tree}
     _insert(connection, shelf.segment, [{**segment, "seal": seal.hexdigest()}])
-    _insert(connection, shelf.posting, postings)
     reached("rows.words")
 
 
-def vocabularies(shelf: Shelf, segments: Sequence[int], asker: Asker) -> list[Vocabulary]:
-    """What the articles of these segments say: the first apart, as it is the base, and all later ones as one."""
+def _spoken(said: Vocabulary) -> dict[str, Any]:
+    return {**asdict(said), "stems": sorted(said.stems)}
+
+
+def vocabularies(shelf: Shelf, segments: Sequence[int], asker: Asker) -> dict[int, Vocabulary]:
+    """What the articles of each of these segments say."""
     s = shelf.segment.c
     wanted = sa.select(s.number, s.vocabulary).where(
         s.number == sa.any_(sa.cast(list(segments), sa.ARRAY(sa.BigInteger)))
     )
-    read = [Vocabulary(**_tree(row.vocabulary)) for row in asker.rows(wanted.order_by(s.number))]
-    if len(read) < 2:
-        return read
-    words, pairs = Counter[str](), Counter[str]()
-    for one in read[1:]:
-        words.update(one.words)
-        pairs.update(one.pairs)
-    stems = frozenset[str]().union(*(one.stems for one in read[1:]))
-    return [read[0], Vocabulary(dict(words), stems, dict(pairs), sum(one.traditional for one in read[1:]))]
+    return {row.number: Vocabulary(**_tree(row.vocabulary)) for row in asker.rows(wanted)}
 
 
 def _tree(written: str) -> dict[str, Any]:
@@ -162,6 +176,28 @@ def _tree(written: str) -> dict[str, Any]:
     return {**tree, "stems": frozenset(tree["stems"])}
 
 
-def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), ROWS):
-        connection.execute(sa.insert(table), rows[start : start + ROWS])
+def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows by COPY, in PostgreSQL's own binary form: a fifth of the time of as many INSERTs, and of what is not
+    made yet no more than a row is in memory. Each row has the columns of the first."""
+    each = iter(rows)
+    first = next(each, None)
+    if first is None:
+        return
+    columns = [table.c[name] for name in first]
+    named = ", ".join(f'"{column.name}"' for column in columns)
+    command = f'COPY "{table.schema}"."{table.name}" ({named}) FROM STDIN (FORMAT BINARY)'
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(command) as copy:
+            copy.set_types([_copied(column.type) for column in columns])
+            for row in itertools.chain([first], each):
+                copy.write_row([binary(one) if isinstance(one, np.ndarray) else one for one in row.values()])
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError(command, None, error) from error
+
+
+def _copied(kind: sa.types.TypeEngine[Any]) -> str:
+    """The type that a column's values are sent as. A vector's bytes are its binary form already."""
+    if isinstance(kind, sa.ARRAY):
+        return f"{_copied(kind.item_type)}[]"
+    return "bytea" if isinstance(kind, VectorType) else COPIED[type(kind)]

@@ -13,7 +13,8 @@ from indexer.engine.learnt import Taught
 from indexer.engine.postgres.asking import Inside
 from indexer.engine.postgres.directory import Directory, directory, in_generation
 from indexer.engine.postgres.engine import EXACT_UP_TO, PostgresEngine
-from indexer.engine.postgres.tables import OPEN, Shelf, shelf
+from indexer.engine.postgres.parts import AHEAD, among
+from indexer.engine.postgres.tables import OPEN, Shelf, index_bytes, shelf
 from indexer.engine.postgres.writing import write_segment
 from indexer.engine.segments import Entry, entry_of
 from indexer.generation.manifest import Manifest
@@ -23,7 +24,8 @@ from kb.errors import GenerationError
 from kb.failpoints import reached
 
 ANALYZE_FROM = 500  # new articles, from which on the planner is told
-INDEX_MEMORY = "512MB"
+LEAST_INDEX_MEMORY = 64  # MB
+MOST_INDEX_MEMORY = 4 * 2**30  # bytes; a graph that outgrows what it is given is finished on disk, for hours
 
 
 @dataclass
@@ -36,6 +38,10 @@ class Draft:
     shelf: Shelf
     before: Held | None
     wordless: bool = False  # after a rollback: the words of all its articles are to be written anew
+    near: bool = False  # its fields have an index
+
+    def __post_init__(self) -> None:
+        self.near = bool(self.before and self.before.opened.manifest.files["near"][1])
 
     @property
     def asker(self) -> Inside:
@@ -49,12 +55,16 @@ class Draft:
             ended = sa.update(self.shelf.article).where(a.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.Text))))
             self.connection.execute(ended.where(a.until == OPEN).values(until=self.number))
 
-    def entries(self, since: int = 0) -> list[Entry]:
-        """The articles this generation has by now of those that came after `since`."""
+    def entries(self, since: int = 0) -> Iterator[Entry]:
+        """The articles this generation has by now of those that came after `since`, in the order of their numbers, read
+        a few at a time."""
         a = self.shelf.article.c
-        here = in_generation(self.shelf.article, self.number)
-        wanted = sa.select(a.number, a.record).where(here, a.since > since).order_by(a.number)
-        return [replace(entry_of(json.loads(row.record)), number=row.number) for row in self.asker.rows(wanted)]
+        here = sa.and_(in_generation(self.shelf.article, self.number), a.since > since)
+        numbers = [row.number for row in self.asker.rows(sa.select(a.number).where(here).order_by(a.number))]
+        for start in range(0, len(numbers), AHEAD):
+            some = among(a.number, numbers[start : start + AHEAD])
+            for row in self.asker.rows(sa.select(a.number, a.record).where(some).order_by(a.number)):
+                yield replace(entry_of(json.loads(row.record)), number=row.number)
 
     def words(self, entries: Iterable[Entry], instead_of: Sequence[int] = ()) -> None:
         """A segment of the words of these articles, in place of some segments."""
@@ -66,18 +76,36 @@ class Draft:
 
     def engine(self, name: str, taught: Taught, like: Held | None = None) -> PostgresEngine:
         """What is written by now, to be asked, not verified; judged `like` another."""
-        library, manifest = self.rows.library(self.shelf), like.opened.manifest if like else None
-        curve, near = (manifest.calibration, bool(manifest.files["near"][1])) if manifest else (None, False)
-        return PostgresEngine(name, self.lines(), library, self.asker, curve, taught, near)
+        library, curve = self.rows.library(self.shelf), like.opened.manifest.calibration if like else None
+        return PostgresEngine(name, self.lines(), library, self.asker, curve, taught, self.near)
 
     def lines(self) -> Directory:
         """The lines of what is written by now."""
         return directory(self.shelf, self.number, self.asker, self.before.lines if self.before else None)
 
-    def publish(self, manifest: Manifest, now: Taught, fresh: int) -> None:
-        """Make it the current one when the transaction ends: list, index, verify, move the pointer.
+    def settle(self, fresh: int) -> None:
+        """Give the fields an index where their chunks are many by now, and tell the planner of `fresh` new articles.
 
-        fresh: how many articles are new
+        To be done when all are written and before any question is asked: without it one is compared with each chunk.
+        """
+        most = 0 if self.near else max(self.sizes(self.lines()).values())
+        if most > EXACT_UP_TO:
+            memory = min(most * index_bytes(self.shelf.dim), MOST_INDEX_MEMORY) // 2**20 + LEAST_INDEX_MEMORY
+            self.connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{memory}MB'")
+            for name in self.shelf.fields:
+                self.shelf.near_index(name).create(self.connection)
+            self.near = True
+        if fresh >= ANALYZE_FROM:
+            for table in self.shelf.tables:
+                self.connection.exec_driver_sql(f'ANALYZE "{table.schema}"."{table.name}"')
+
+    def sizes(self, lines: Directory) -> dict[str, int]:
+        """The chunks of each field."""
+        return {name: sum(getattr(line, name) for line in lines.lines.values()) for name in self.shelf.fields}
+
+    def publish(self, manifest: Manifest, now: Taught) -> None:
+        """Make it the current one when the transaction ends: list, verify, move the pointer.
+
         Raises GenerationError when what was written does not verify.
         """
         write_taught(self.connection, self.shelf, self.number, now)
@@ -86,20 +114,13 @@ class Draft:
         meant = {id: (listed.sha256, listed.path) for id, listed in manifest.articles.items()}
         if {id: (line.sha256, line.path) for id, line in lines.lines.items()} != meant:
             raise GenerationError("generation_damaged", generation=manifest.generation, file=self.shelf.article.name)
-        sizes = {name: sum(getattr(line, name) for line in lines.lines.values()) for name in self.shelf.fields}
-        had = bool(self.before and self.before.opened.manifest.files["near"][1])
-        near = had or max(sizes.values()) > EXACT_UP_TO
-        if near and not had:
-            self.connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{INDEX_MEMORY}'")
-            for name in self.shelf.fields:
-                self.shelf.near_index(name).create(self.connection)
-        if fresh >= ANALYZE_FROM:
-            for table in self.shelf.tables:
-                self.connection.exec_driver_sql(f'ANALYZE "{table.schema}"."{table.name}"')
-        files = {name: ("", size) for name, size in sizes.items()}
+        files = {name: ("", size) for name, size in self.sizes(lines).items()}
         files |= {"articles": (f"{lines.digest:032x}", len(lines.lines)), "lessons": digest(now)}
         whole = replace(
-            manifest, articles={}, segments=tuple(map(str, lines.segments)), files=files | {"near": ("", int(near))}
+            manifest,
+            articles={},
+            segments=tuple(map(str, lines.segments)),
+            files=files | {"near": ("", int(self.near))},
         )
         row = {"number": self.number, "name": manifest.generation, "base": self.shelf.base}
         row |= {"manifest": json.dumps(asdict(whole), ensure_ascii=False), "weights": json.dumps(asdict(now.weights))}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from kb import text
 from kb.finding.spelling import han, latin, speech
-from kb.finding.spelling.lexicon import NOTHING, Lexicon, Vocabulary, vocabulary
+from kb.finding.spelling.lexicon import NOTHING, Lexicon, Vocabulary, joined, vocabulary
 
-__all__ = ["NOTHING", "Lexicon", "Vocabulary", "heard", "vocabulary"]
+__all__ = ["NOTHING", "Lexicon", "Vocabulary", "heard", "joined", "vocabulary"]
 
 LONGEST = 24  # letters of a word that is looked at
 MOST_MENDED = 12  # words of one question: what comes after stays as typed

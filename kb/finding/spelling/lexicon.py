@@ -94,6 +94,16 @@ def vocabulary(texts: Iterable[str]) -> Vocabulary:
     return Vocabulary(dict(words), frozenset(map(text.stem, words)), dict(pairs), traditional)
 
 
+def joined(parts: Sequence[Vocabulary]) -> Vocabulary:
+    """Vocabularies as one."""
+    words, pairs = Counter[str](), Counter[str]()
+    for one in parts:
+        words.update(one.words)
+        pairs.update(one.pairs)
+    stems = frozenset[str]().union(*(one.stems for one in parts))
+    return Vocabulary(dict(words), stems, dict(pairs), sum(one.traditional for one in parts))
+
+
 def _shelved(words: Iterable[str]) -> dict[str, list[str]]:
     shelves: defaultdict[str, list[str]] = defaultdict(list)
     for word in words:
