@@ -1,8 +1,8 @@
-"""The tables of README.md, written from the committed results, so that the two cannot differ.
+"""The tables of README.md and docs/scale.md, written from the committed results, so that they cannot differ.
 
     python benchmarks/report.py [--check]
 
-Replaces what stands between the `figures` marks; `--check` only says whether it would.
+Replaces what stands between the `figures` and `size` marks; `--check` only says whether it would.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks import size
 from benchmarks.bench import RESULTS, ROOT
 
-README = ROOT / "README.md"
+README, SCALE = ROOT / "README.md", ROOT / "docs" / "scale.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 GROUPERS = ("firstcall", "kmeans", "hdbscan", "agglomerative")
 SYSTEMS = ("firstcall", "dense", "bm25", "txtai", "haystack")
@@ -338,19 +339,33 @@ def figures() -> str:
     return "\n\n".join([parts[0], learning(), *parts[1:]])
 
 
+def sizes() -> str:
+    """What size costs, where it was measured."""
+    scale, took = load("scale"), load("latency")
+    return size.drawn(scale, took) if scale and took else ""
+
+
+def written(text: str, mark: str, drawn: str) -> str:
+    """A page with what was drawn between its marks."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, rest = text.split(begin, 1)
+    _, after = rest.split(end, 1)
+    return f"{before}{begin}\n\n{drawn}\n\n{end}{after}"
+
+
 def main() -> int:
-    """0, or 1 when `--check` finds that README.md says something else than the results."""
+    """0, or 1 when `--check` finds that a page says something else than the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    text = README.read_text("utf-8")
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    new = f"{before}{BEGIN}\n\n{figures()}\n\n{END}{after}"
-    if options.check:
-        return int(new != text)
-    README.write_text(new, "utf-8")
-    return 0
+    differ = 0
+    for page, mark, draw in ((README, "figures", figures), (SCALE, "size", sizes)):
+        text = page.read_text("utf-8")
+        new = written(text, mark, draw())
+        differ |= int(new != text)
+        if not options.check:
+            page.write_text(new, "utf-8")
+    return differ if options.check else 0
 
 
 if __name__ == "__main__":

@@ -37,12 +37,14 @@ MISSING = "no PostgreSQL server can be started here: {}"
 class Server:
     """One server on 127.0.0.1, with a port of its own. Not safe but for tests: everybody is let in."""
 
-    def __init__(self, **options: str) -> None:
-        """Start it. options: of postgresql.conf, beside or instead of `FAST` and `SMALL`. Raises OSError."""
+    def __init__(self, within: Path | None = None, **options: str) -> None:
+        """Start it. Raises OSError. within: where its files go instead of into memory; options: of postgresql.conf,
+        beside or instead of `FAST` and `SMALL`."""
         self.options = {**FAST, **SMALL, **options}
         self.user = _unprivileged()
-        _sweep(Path(_memory() or tempfile.gettempdir()))
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{NAMED}{os.getpid()}-", dir=_memory()))
+        within = within or Path(_memory() or tempfile.gettempdir())
+        _sweep(within)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{NAMED}{os.getpid()}-", dir=within))
         try:
             self._own(self.folder)
             programs = _programs()
@@ -75,6 +77,11 @@ class Server:
             if self._process.poll() is not None or time.monotonic() > until:
                 raise OSError((self.folder / "log").read_text("utf-8", "replace")[-500:])
             time.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that all its others are children of, 0 where it is not up."""
+        return self._process.pid if self._process else 0
 
     def answers(self) -> bool:
         """Whether it takes connections now."""
