@@ -126,7 +126,7 @@ def _article(
 ) -> str:
     (questions, bodies), (known, until) = pools, words
     name = model(number)
-    asked = [questions[i] for i in draw.integers(len(questions), size=QUESTIONS)]
+    asked = [questions[i] for i in draw.choice(len(questions), QUESTIONS, replace=False)]
     front = {"id": f"made-{number:06d}", "title": f"{name} {asked[0][:40]}", "lang": lang, "state": "validated"}
     head = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items())
     listed = "\n".join(f"  - {json.dumps(f'{one} {name}', ensure_ascii=False)}" for one in asked)

@@ -140,11 +140,11 @@ def write_segment(folder: Path, entries: Sequence[Entry], embed: Embed) -> None:
     (folder / "vocabulary.json").write_text(json.dumps(tree, ensure_ascii=False), "utf-8")
     dim = _write_chunks(folder, entries, embed)
     for name in FIELDS:
-        file = folder / f"{name}.f32"
-        index = vector_index(RowFile(file, dim))
+        rows = folder / f"{name}.f32"
+        index = vector_index(RowFile(rows, dim))
         (folder / f"{name}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         if isinstance(index, faiss.IndexFlat):  # has the rows itself
-            file.unlink()
+            rows.unlink()
 
 
 def _write_chunks(folder: Path, entries: Sequence[Entry], embed: Embed) -> int:

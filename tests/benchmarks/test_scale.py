@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import scale, size
 from benchmarks.drawn import Drawn, Real, model, real, write_base
+from indexer import calibrate
 from indexer.vectors import VectorCache
 from kb.config import ROOT
 from kb.content.articles import names, read_all
@@ -18,14 +19,14 @@ from kb.finding.chunks import cut, embedded
 from tests.fake_encoder import HashEncoder
 from tests.postgres import Server
 
-ARTICLES = 200
+ARTICLES = 100
 SAMPLE = read_all(ROOT / "articles")[0]
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Real:
     cache = VectorCache(tmp_path_factory.mktemp("source") / "vectors.sqlite")
-    made = real(SAMPLE, HashEncoder(dim=64), cache)
+    made = real(SAMPLE[:30], HashEncoder(dim=64), cache)
     cache.close()
     return made
 
@@ -47,11 +48,26 @@ def holds(found: scale.Figures) -> None:
     assert 0 < found["save_p50_s"] <= found["save_worst_s"]
 
 
-def test_a_base_in_files_is_built_and_served_in_processes_of_their_own(job: scale.Job) -> None:
-    holds(scale.stepped("build", job) | scale.stepped("serve", job))
+@pytest.fixture
+def seldom_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hundreds of questions that each build asks of its own are no part of what is tested here."""
+    monkeypatch.setattr(calibrate, "OWN_TEXTS", 5)
+    monkeypatch.setattr(calibrate, "OWN_GAPS", 2)
 
 
-def test_a_base_in_postgresql_is_built_asked_and_saved(job: scale.Job, server: Server) -> None:
+def test_a_base_in_files_is_built_asked_and_saved(job: scale.Job, seldom_calibrated: None) -> None:
+    holds(scale.build(job) | scale.serve(job))
+
+
+def test_a_step_runs_in_a_process_of_its_own(tmp_path: Path, source: Real) -> None:
+    source.save(tmp_path / "real.npz")
+    write_base(tmp_path / "articles", 5, SAMPLE)
+    found = scale.stepped("build", scale.Job("files", 5, searches=1, saves=1, home=str(tmp_path)))
+    assert found["disk_mb"] == scale.used(tmp_path / "index") > 0
+    assert found["build_peak_mb"] < 400  # its own, not its parent's
+
+
+def test_a_base_in_postgresql_is_built_asked_and_saved(job: scale.Job, server: Server, seldom_calibrated: None) -> None:
     name = server.empty()
     rows = replace(job, profile="postgresql", url=server.url_of(name), server=server.pid)
     try:
