@@ -11,7 +11,8 @@ on disk, which writes as a real one does (fsync). The result is written after ea
     build_s         articles' files → published, without the encoder      build_peak_mb  most resident meanwhile
     disk_mb         of the generation; articles_mb and cache_mb (vectors by text) lie beside it
     open_s          a program that was just started → ready to answer
-    program_mb      resident before it opens; serving_mb after all searches; server_mb what PostgreSQL holds (PSS)
+    program_mb      resident before it opens, with what anybody knows of words; serving_mb after all searches;
+                    server_mb what PostgreSQL and all its processes hold (PSS)
     search_*        one whole search, the question's vector given; raw_*: the ten nearest of both fields alone, by plain
                     FAISS (Flat) or by plain pgvector, in the same process; ratio: p50 by p50
     recall@10       of the nearest chunks that the product finds, against all compared one by one
@@ -58,6 +59,7 @@ from indexer.vectors import VectorCache
 from kb.config import settings
 from kb.content.articles import Article, read_all
 from kb.finding.search import CHUNK_DEPTH, Tokens, Vector, search
+from kb.finding.spelling import Lexicon
 from kb.text import query_terms
 from tests import postgres
 
@@ -144,6 +146,8 @@ def _disk(job: Job, place: Place) -> float:
 def serve(job: Job) -> Figures:
     """Open what was built, ask it, compare what is near with all there is, then save."""
     sample, source = read_all(ROOT / "articles")[0], job.real()
+    Lexicon(()).warm_up()  # what anybody knows is the program's, not the base's
+    query_terms("预热 warm")
     held = _held()
     opening = time.perf_counter()
     place = job.place()

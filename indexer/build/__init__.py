@@ -310,8 +310,13 @@ def embedding(encoder: Encoder, cache: VectorCache, progress: Progress | None = 
 
     def embed(entries: Sequence[Entry]) -> tuple[Vector, list[Tokens]]:
         nonlocal done
+
+        def step(made: int, of: int) -> None:
+            if progress:
+                progress(done + len(entries) * made // of, total)
+
         texts = [embedded(entry.article, chunk) for entry in entries for chunk in cut(entry.article)]
-        made = cache.with_tokens(texts, encoder)
+        made = cache.with_tokens(texts, encoder, step if progress else None)
         done += len(entries)
         if progress:
             progress(done, total)
