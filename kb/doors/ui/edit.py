@@ -26,20 +26,20 @@ def page() -> None:
     """The whole page."""
     here, id = desk(), str(st.query_params.get("id", ""))
     with told():
-        served = here.served or here.open()
+        _ = here.served or here.open()
         if id:
             workbench.opened(here, id)
         if workbench.current() is None:
             raise NotFoundError("article_not_found")
-        _work(here, served)
+        _work(here)
 
 
 @st.fragment
-def _work(here: Desk, served: Served) -> None:
+def _work(here: Desk) -> None:
     work = workbench.current()
     if work is None:
         return
-    served = here.served or served
+    served = here.served or here.open()
     checked = studio.check(served, work.source, work.path, datetime.now(UTC))
     if twins.both(here, checked.article):
         twins.side_by_side(here, served, work, checked.article)

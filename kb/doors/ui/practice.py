@@ -27,13 +27,13 @@ def page() -> None:
     """The whole page."""
     st.header(t("practice.title"), anchor=False)
     with told():
-        here = desk()
-        _practice(here, here.served or here.open())
+        _practice(desk())
 
 
 @st.fragment
-def _practice(here: Desk, served: Served) -> None:
+def _practice(here: Desk) -> None:
     with told():
+        served = here.served or here.open()
         asked: Question | None = st.session_state.get("practice-question")
         with st.container(width=WIDE):
             if asked is None:

@@ -24,14 +24,15 @@ def page() -> None:
     """The whole page."""
     here = desk()
     with told():
-        served = here.served or here.open()
+        _ = here.served or here.open()
         if "article" not in st.session_state:
             begin(here)
-        _desk(here, served)
+        _desk(here)
 
 
 @st.fragment
-def _desk(here: Desk, served: Served) -> None:
+def _desk(here: Desk) -> None:
+    served = here.served or here.open()  # now: what a fragment is given it keeps, with all of an old generation
     article = here.read(str(st.session_state["article"]), me()) if st.session_state["article"] else None
     keys = _keys(here)
     for sentence in st.session_state["refused"]:

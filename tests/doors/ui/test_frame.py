@@ -110,3 +110,14 @@ def test_no_button_lets_a_file_leave_unwritten() -> None:
     assert {place for place, one in made.items() if not (one == "made" or one.startswith("taken("))} == set()
     table = (ROOT / "kb/doors/ui/roundtable.py").read_text("utf-8")
     assert "made, icon = taken(" in table
+
+
+def test_a_fragment_is_given_nothing_of_a_generation() -> None:
+    """Streamlit keeps a fragment with its arguments as long as its session: each would keep a whole index."""
+    found = {}
+    for file in sorted((ROOT / "kb/doors/ui").rglob("*.py")):
+        for one in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(one, ast.FunctionDef) and any("fragment" in ast.unparse(by) for by in one.decorator_list):
+                found[file.stem, one.name] = {ast.unparse(arg.annotation) for arg in one.args.args if arg.annotation}
+    assert len(found) >= 4
+    assert {name: kinds for name, kinds in found.items() if kinds - {"Desk"}} == {}
