@@ -217,8 +217,9 @@ class FileEngine:
         for name, field in segment.fields.items():
             rows = segment.chunk_rows[name]
             low, high = np.searchsorted(rows, (first, last))
-            cosines = field.rows(np.arange(low, high)) @ vector
-            found.update((segment.chunk(int(rows[low + i])).id, float(c)) for i, c in enumerate(cosines))
+            numbers = segment.table["number"][rows[low:high]].tolist()
+            cosines = field.cosines(vector, slice(low, high)).tolist()
+            found.update((f"{article}#{number}", cosine) for number, cosine in zip(numbers, cosines, strict=True))
         return found
 
     def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[Near]]:

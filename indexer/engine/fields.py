@@ -18,8 +18,8 @@ EXACT_UP_TO = 100_000
 PROBES = 128
 SLICE = 16_384  # rows added at once
 RESCORE = 4  # candidates of an approximate index rescored exactly, per result wanted
-
-faiss.omp_set_num_threads(1)  # one question is one thread's work; many questions run side by side
+KEPT = 4  # questions whose cosines with all rows are kept
+FEW = 0.25  # share of the rows, below which only they are compared
 
 
 class RowFile:
@@ -49,11 +49,13 @@ class RowFile:
 
 
 class VectorField:
-    """Unit rows under inner product: FAISS, exact while small, approximate and rescored exactly when not."""
+    """Unit rows under inner product: all compared while they are few, else those FAISS finds, rescored exactly."""
 
     def __init__(self, index: faiss.Index, rows: Path | None) -> None:
         self._index = index
         self._rows = RowFile(rows, index.d) if rows else None
+        self._matrix = None if rows else _stored(index)
+        self._kept: tuple[tuple[bytes, Vector], ...] = ()  # the last vectors asked with, and all their cosines
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -67,16 +69,36 @@ class VectorField:
         k = min(k, len(self))
         if k == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        exact = self._rows is None
+        if self._matrix is not None:
+            rows = (
+                np.flatnonzero(np.unpackbits(allowed, count=len(self), bitorder="little"))
+                if allowed is not None
+                else None
+            )
+            return _best(rows, self.cosines(vector, rows), k)
         selector = faiss.IDSelectorBitmap(allowed.size, faiss.swig_ptr(allowed)) if allowed is not None else None
-        wanted = k if exact else min(k * RESCORE, len(self))
-        scores, found = self._index.search(vector[None], wanted, params=self._parameters(selector))
+        faiss.omp_set_num_threads(1)  # of this thread alone: one question is one thread's work, many run side by side
+        _, found = self._index.search(vector[None], min(k * RESCORE, len(self)), params=self._parameters(selector))
         rows = found[0][found[0] >= 0]
-        if exact:
-            return rows, scores[0][: len(rows)]
-        cosines = self.rows(rows) @ vector
-        best = np.argsort(-cosines, kind="stable")[:k]
-        return rows[best], cosines[best]
+        return _best(rows, self.cosines(vector, rows), k)
+
+    def cosines(self, vector: Vector, numbers: NDArray[np.int64] | slice | None = None) -> Vector:
+        """The exact cosines of some rows, None = of all.
+
+        A question is asked several times, of each language, of each article for its passage: few rows are compared
+        all at once, and what came of the last questions is kept.
+        """
+        if self._matrix is None:
+            wanted = np.arange(len(self))[numbers] if numbers is None or isinstance(numbers, slice) else numbers
+            return np.asarray(self.rows(wanted) @ vector)
+        asked = vector.tobytes()
+        found = next((every for key, every in self._kept if key == asked), None)
+        if found is None:
+            if isinstance(numbers, np.ndarray) and len(numbers) < FEW * len(self):
+                return _products(vector, self._matrix, numbers)
+            found = _products(vector, self._matrix)
+            self._kept = (*self._kept[1 - KEPT :], (asked, found))
+        return found if numbers is None else found[numbers]
 
     def _parameters(self, selector: Any) -> Any:
         if isinstance(self._index, faiss.IndexIVF):
@@ -85,9 +107,45 @@ class VectorField:
 
     def rows(self, numbers: NDArray[np.int64]) -> Vector:
         """The exact vectors of some rows, (n, dim)."""
-        if self._rows is None:
-            return np.asarray(self._index.reconstruct_batch(numbers), np.float32)
+        if self._matrix is not None:
+            return np.asarray(self._matrix[numbers])
+        assert self._rows is not None
         return self._rows.some(numbers)
+
+
+def _stored(index: faiss.Index) -> Vector:
+    """The rows of a flat index where they lie, (n, dim)."""
+    if not index.ntotal:
+        return np.zeros((0, index.d), np.float32)
+    first: Any = faiss.downcast_index(index)
+    return np.asarray(faiss.rev_swig_ptr(first.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d))
+
+
+def _products(vector: Vector, rows: Vector, numbers: NDArray[np.int64] | None = None) -> Vector:
+    """Inner products with rows, or with some of them. By FAISS, row by row: BLAS gives equal rows different ones."""
+    count, dim = rows.shape
+    asked = np.ascontiguousarray(vector, np.float32)
+    found = np.empty(count if numbers is None else len(numbers), np.float32)
+    library: Any = faiss  # its types leave these two out
+    to, one, many = map(faiss.swig_ptr, (found, asked, rows))
+    if numbers is None:
+        library.fvec_inner_products_ny(to, one, many, dim, count)
+    else:
+        chosen = np.ascontiguousarray(numbers, np.int64)
+        library.fvec_inner_products_by_idx(to, one, many, faiss.swig_ptr(chosen), dim, 1, len(chosen))
+    return found
+
+
+def _best(rows: NDArray[np.int64] | None, cosines: Vector, k: int) -> tuple[NDArray[np.int64], Vector]:
+    """The k best of some rows, None = of all, by their cosines, best first."""
+    k = min(k, len(cosines))
+    if not k:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    least = np.partition(cosines, -k)[-k]
+    better, equal = np.flatnonzero(cosines > least), np.flatnonzero(cosines == least)
+    first = np.concatenate([better, equal[: k - len(better)]])
+    best = first[np.argsort(-cosines[first], kind="stable")]
+    return best if rows is None else rows[best], cosines[best]
 
 
 def vector_index(rows: Vector | RowFile) -> faiss.Index:

@@ -28,6 +28,8 @@ from kb.finding.spelling import NOTHING, Vocabulary, vocabulary
 
 FIELDS: Mapping[str, tuple[str, ...]] = {"asks": ASKS, "answers": ANSWERS}
 
+MOST_CHUNKED = 2_000  # articles whose chunks are kept
+
 CHUNK_ROW = np.dtype([("article", "<i4"), ("kind", "u1"), ("number", "<i4"), ("start", "<i4"), ("end", "<i4")])
 
 AT_ONCE = 256  # articles embedded and written together
@@ -68,6 +70,7 @@ class Segment:
             exact_rows = folder / f"{name}.f32"
             self.fields[name] = VectorField(faiss.deserialize_index(data), exact_rows if exact_rows.exists() else None)
             self.chunk_rows[name] = np.flatnonzero(_of_field(table, name))
+        self._chunks: dict[int, Sequence[Chunk]] = {}  # of the articles that were looked at last
         self._tokens = TokenStore(folder) if (folder / "tokens.npy").exists() else None
 
     @functools.cached_property
@@ -93,11 +96,17 @@ class Segment:
         article = self.entries[at].article.id
         return Chunk(f"{article}#{number}", article, KINDS[kind], Span(start, end))
 
-    def chunks(self, at: int) -> list[Chunk]:
+    def chunks(self, at: int) -> Sequence[Chunk]:
         """All chunks of the article at a place in `entries`."""
-        article = self.entries[at].article.id
-        rows = self.table[self.first[at] : self.first[at + 1]].tolist()
-        return [Chunk(f"{article}#{n}", article, KINDS[kind], Span(low, high)) for _, kind, n, low, high in rows]
+        known = self._chunks.get(at)
+        if known is None:
+            if len(self._chunks) >= MOST_CHUNKED:
+                self._chunks.clear()
+            article = self.entries[at].article.id
+            rows = self.table[self.first[at] : self.first[at + 1]].tolist()
+            known = tuple(Chunk(f"{article}#{n}", article, KINDS[k], Span(low, high)) for _, k, n, low, high in rows)
+            self._chunks[at] = known
+        return known
 
     def tokens(self, at: int) -> list[Tokens]:
         """The packed tokens of each chunk of the article at a place in `entries`; none where none were kept."""

@@ -144,11 +144,16 @@ def _token_scores(
     """
     of = {one.chunk.id: one for one in near}
     found = []
-    for i, start, end in parts:
+    for i, of_chunk in itertools.groupby(parts, key=lambda part: part[0]):
+        bounds = np.array([part[1:] for part in of_chunk])
         chunk = answers[i][0]
-        one, before = of.get(chunk.id), lead if chunk.kind in ("body", "block") else 0
-        low, high = (0, 0) if one is None else one.places.searchsorted((start + before, end + before)).tolist()
-        found.append(float(one.cosines[low:high].max(axis=0).mean()) if one is not None and high > low else -1.0)
+        one = of.get(chunk.id)
+        if one is None:
+            found += [-1.0] * len(bounds)
+            continue
+        ends = one.places.searchsorted(bounds + (lead if chunk.kind in ("body", "block") else 0)).tolist()
+        best = (np.maximum.reduce(one.cosines[low:high]) if high > low else None for low, high in ends)
+        found += [-1.0 if each is None else float(each.sum()) / len(each) for each in best]
     least = min((score for score in found if score > -1), default=0.0)
     return [max(score, least) for score in found]
 
