@@ -5,8 +5,11 @@
 Each set becomes an exam as in benchmarks/verdict.py, each question the signals of the product's own
 lists. A logistic regression with weights ≥ 0, so that more of a signal never makes an answer less
 likely, tells answerable from not. Families of sets count alike, so do both kinds of answer within
-one. Then: `middle`, halfway between both, the mean over families; `easier`, how much higher the same
-lies when a base asks itself; `answerable`, the mean share.
+one. Then: `middle`, halfway between both, the mean over families; `answerable`, the mean share; `easier`, how much
+higher the middle lies where articles are left out instead: for callers' questions, each asked again without the
+articles that answer it (`learnt`: a set's gaps are further off than that), and for what a base asks itself, by how
+much the articles' own words lie higher than callers'. A set of far gaps so says nothing of words, nor one of easy
+words of gaps.
 
 A set has no vote where not even the top cosine follows its labels (AUROC < `HEARD`): there the
 deleted answer stands in other documents too. The sample base has none either: it is not among them.
@@ -42,8 +45,8 @@ from indexer.encoder import SentenceEncoder
 from indexer.vectors import VectorCache
 from kb import text
 from kb.config import settings
-from kb.finding.search import lists_of, signals_of
-from kb.finding.verdict import SIGNALS, Prior, Trial
+from kb.finding.search import Place, lists_of, signals_of
+from kb.finding.verdict import LEARNT, SIGNALS, Prior, Trial
 
 MAX_QUESTIONS = 1_500  # of a set
 MAX_DOCUMENTS = 4_000  # of a set, and every gold one
@@ -59,7 +62,7 @@ class Part:
     """The questions of one set with gaps of one `sort`, NEAR or FAR.
 
     rows:   (n, 7) signals; labels: (n,) whether answerable; top: (n,) best cosine
-    trials: what the base says of itself
+    trials: what the base says of itself, and of each question it answers, as if that had been learnt and left out
     """
 
     name: str
@@ -80,22 +83,31 @@ def collect(folder: Path, encoder: SentenceEncoder, cache: VectorCache) -> list[
         own = trials(engine, encoder, [engine.article(id) for id in engine.ids], everything())
         asked = [text.clean(one.text) for one in exam.asked]
         progress = Progress(f"{exam.name}: questions")
-        rows, top, known = [], [], []
+        rows, top, known, called = [], [], [], []
         for place, (question, vector) in enumerate(zip(asked, encoder.queries(asked), strict=True)):
-            found = signals_of(lists_of(question, vector, everything(), engine), engine)
+            lists = lists_of(question, vector, everything(), engine)
+            found = signals_of(lists, engine)
             if found:
+                one = exam.asked[place]
                 rows.append(found.vector())
                 top.append(top_cosine(vector, engine))
-                known.append(exam.asked[place])
+                known.append(one)
+                if one.answerable:
+                    called.append(Trial(one.cluster, LEARNT, found, signals_of(without(lists, one.gold), engine)))
             progress(place + 1, len(asked))
     labels = np.array([one.answerable for one in known], bool)
     sorts = np.array([one.sort for one in known])
     parts = []
     for sort in dict.fromkeys([NEAR, *sorts.tolist()]):
         chosen = labels | (sorts == sort)
-        some = tuple(one for language in own.values() for one in language) if sort == NEAR else ()
+        some = (*(one for language in own.values() for one in language), *called) if sort == NEAR else ()
         parts.append(Part(exam.name, sort, np.array(rows)[chosen], labels[chosen], np.array(top)[chosen], some))
     return parts
+
+
+def without(lists: Mapping[str, Mapping[str, Place]], articles: frozenset[str]) -> dict[str, dict[str, Place]]:
+    """Lists as they are where some articles are not there."""
+    return {name: {id: one for id, one in ranks.items() if id not in articles} for name, ranks in lists.items()}
 
 
 # --- the fit -------------------------------------------------------------------------------------
@@ -138,7 +150,7 @@ def fit(parts: Sequence[Part], model: str) -> dict[str, Any]:
     prior = Prior(model, _named(centre), _named(spread), _named(beta), 0.0, {}, 0.5)
     middles = {part.name: _halfway(prior, part) for part in parts if part.sort == NEAR}
     answerable = by_family({p.name: float(p.labels.mean()) for p in parts})
-    easier = {kind: _easier(prior, parts, middles, kind) for kind in ("title", "question")}
+    easier = _easier(prior, parts, middles)
     top = np.concatenate([part.top for part in parts])
     slope, offset = logistic(((top - top.mean()) / top.std())[:, None], labels, weights, 1.0)
     odds = float(np.log(answerable / (1 - answerable)))
@@ -173,15 +185,23 @@ def _halfway(prior: Prior, part: Part) -> float:
     return float((told[part.labels].mean() + told[~part.labels].mean()) / 2)
 
 
-def _easier(prior: Prior, parts: Sequence[Part], middles: Mapping[str, float], kind: str) -> float:
-    higher = {}
-    for part in parts:
-        halfway = [
-            (prior.of(t.there) + prior.of(t.gone)) / 2 for t in part.trials if t.kind == kind and t.there and t.gone
-        ]
-        if len(halfway) >= MIN_TRIALS:
-            higher[part.name] = float(np.mean(halfway)) - middles[part.name]
-    return round(by_family(higher), 4) if higher else 0.0
+def _easier(prior: Prior, parts: Sequence[Part], middles: Mapping[str, float]) -> dict[str, float]:
+    """By kind; a kind that no set has is as callers' own words."""
+    near = [part for part in parts if part.sort == NEAR]
+    left_out = {part.name: halfway for part in near if (halfway := _left_out(prior, part, LEARNT)) is not None}
+    further = by_family({name: halfway - middles[name] for name, halfway in left_out.items()})
+    found = {LEARNT: further}
+    for kind in ("title", "question"):
+        own = {part.name: _left_out(prior, part, kind) for part in near}
+        higher = {name: one - left_out[name] for name, one in own.items() if one is not None}
+        found[kind] = further + (by_family(higher) if higher else 0.0)
+    return {kind: round(value, 4) for kind, value in found.items()}
+
+
+def _left_out(prior: Prior, part: Part, kind: str) -> float | None:
+    """Halfway between there and gone for the texts of a kind; None where they are too few."""
+    halfway = [(prior.of(t.there) + prior.of(t.gone)) / 2 for t in part.trials if t.kind == kind and t.there and t.gone]
+    return float(np.mean(halfway)) if len(halfway) >= MIN_TRIALS else None
 
 
 def fitted(parts: Sequence[Part], model: str) -> dict[str, Any]:

@@ -82,12 +82,14 @@ Labels = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Asked:
-    """One labelled question. `cluster` is the document it stands or falls with; `sort` of a gap is NEAR or FAR."""
+    """One labelled question. `cluster` is the document it stands or falls with; `sort` of a gap is NEAR or FAR.
+    `gold`: the ids of the articles that answer it."""
 
     text: str
     answerable: bool
     cluster: str
     sort: str = NEAR
+    gold: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,12 @@ def _of_documents(folder: Path, documents: int | None, learn: int) -> Exam:
     ids = {one.id: f"d{number:06}" for number, one in enumerate(kept, 1)}
     solved = {one.id: document for document, some in ordered(data).items() if document in ids for one in some[:learn]}
     asked = [
-        Asked(one.text, bool(grades.keys() - gone), bench.cluster(grades))
+        Asked(
+            one.text,
+            bool(grades.keys() - gone),
+            bench.cluster(grades),
+            gold=frozenset(ids[document] for document in grades.keys() - gone),
+        )
         for one in data.questions
         for grades in [data.gold[one.id]]
         if one.id not in solved
@@ -176,7 +183,8 @@ def _of_intents(folder: Path, learn: int) -> Exam:
         if row["split"] == "test":
             intent = row.get("original_intent") or (row["id"] if labelled and is_gap(row) else row["intent"])
             far = is_gap(row) and nearest and not row.get("original_intent")
-            asked.append(Asked(row["text"], not is_gap(row), intent, FAR if far else NEAR))
+            gold = frozenset({ids[row["intent"]]} if row["intent"] in ids else ())
+            asked.append(Asked(row["text"], not is_gap(row), intent, FAR if far else NEAR, gold))
     return Exam(folder.resolve().name, "labels" if labelled else "removal", files, tuple(asked), lessons=lessons)
 
 

@@ -118,8 +118,9 @@ def _lessons(engine: Engine, encoder: Encoder, scope: Scope, language: str) -> l
 
 def _lesson(engine: Engine, scope: Scope, lesson: Lesson, question: str, vector: Vector) -> Trial:
     hits, away = _hits(engine, scope, question, vector), (lesson.article, engine.article(lesson.article).twin)
-    taught = engine.unlearnt(lesson.key).learnt(question, vector, scope, ())
-    left = taught and replace(taught, cosines={id: one for id, one in taught.cosines.items() if id not in away})
+    found = {id for some in hits.values() for id in by_article(some)}
+    taught = engine.unlearnt(lesson.key).learnt(question, vector, scope, found)
+    left = taught and taught.without(away)
     gone = {name: [hit for hit in some if hit.article not in away] for name, some in hits.items()}
     return Trial(lesson.article, verdict.LEARNT, _signals(hits, engine, taught), _signals(gone, engine, left))
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1  # a change of the signals or of the prior makes every stored curve stale: count up
+VERSION = 2  # a change of the signals or of the prior makes every stored curve stale: count up
 
 Name = Literal["found", "maybe", "missing"]
 
@@ -29,7 +29,7 @@ FOUND_FROM = 1 - 1 / 10
 MISSING_BELOW = 1 / 3
 
 LEARNT = "learnt"  # the kind of a trial that was a caller's question
-MIN_SAMPLES = 20  # own questions of a language from which on titles, which are easier, are left out
+MIN_SAMPLES = 20  # questions of a language, learnt ones or the articles' own, from which on they move the curve
 MIN_ARTICLES = 10  # below, a list has no middle to stand out from: always "maybe"
 TRUST = 50.0  # own texts that count as much as the prior: they are not callers' questions
 FOLDS = 5
@@ -114,8 +114,9 @@ class Prior:
     centre, spread: mean and standard deviation of each signal on those sets
     weights:    of each signal in units of its spread, ≥ 0
     middle:     score halfway between answered and unanswerable questions
-    easier:     how much higher that lies for a base's own texts, by chunk kind, than for its callers' questions (which
-                those it learnt are)
+    easier:     how much higher that lies, by kind, for texts that are asked without themselves and again without their
+                article, than for what callers ask and is answered or not: their gaps are further off than an article
+                left out (`LEARNT`), and their words than the articles' own
     answerable: share of the questions that the base answers, in (0, 1)
     """
 
@@ -260,8 +261,9 @@ def fit(trials: Sequence[Trial], prior: Prior, model: str) -> Curve | None:
     """The curve of one language from what the base says of itself. None for an unknown model and too few trials.
 
     Only where "found" begins is measured: halfway between the mean score of answers that are there and
-    of answers that are gone, less how much easier a base's own texts are, and held to the prior as if
-    that were `TRUST` questions. Another model's signals are first brought to the scale of the prior.
+    of answers that are gone, less how much easier those texts are, and held to the prior as if that were
+    `TRUST` questions. Titles say nothing of how callers put it, and move nothing; where there is nothing else the
+    errors are told by them. Another model's signals are first brought to the scale of the prior.
     """
     prior_here = prior if model.partition(":")[0] == prior.model else _rescaled(prior, trials)
     if prior_here is None:
@@ -296,7 +298,7 @@ def _middle(prior: Prior, trials: Sequence[Trial]) -> float:
     halfway = [
         (prior.of(one.there) + prior.of(one.gone)) / 2 - prior.easier.get(one.kind, 0.0)
         for one in trials
-        if one.there and one.gone
+        if one.there and one.gone and one.kind != "title"
     ]
     return (prior.middle * TRUST + math.fsum(halfway)) / (TRUST + len(halfway))
 

@@ -10,7 +10,7 @@ The constants are from benchmarks/learning_fit.py; docs/search.md has the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -64,6 +64,13 @@ class Evidence:
     spelled: frozenset[str]
     weights: Weights
     cosines: Mapping[str, float] = field(default_factory=dict)
+
+    def without(self, articles: Collection[str]) -> Evidence:
+        """What was learnt as if these articles had learnt nothing and were not there."""
+        near = {id: one for id, one in self.near.items() if id not in articles}
+        classes = {id: one for id, one in self.classes.items() if id not in articles}
+        cosines = {id: one for id, one in self.cosines.items() if id not in articles}
+        return replace(self, near=near, classes=classes, spelled=self.spelled.difference(articles), cosines=cosines)
 
     def join(self, search: Mapping[str, float]) -> dict[str, float]:
         """The search's scores with what was learnt, in [0, 1], best first; an article that learnt this very

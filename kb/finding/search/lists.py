@@ -126,12 +126,14 @@ def signals_of(
     lists: Mapping[str, Mapping[str, Place]], index: Index, taught: Evidence | None = None
 ) -> Signals | None:
     """What the lists of a question tell the verdict; None without the encoder. They are fused by equal weights here,
-    and without late interaction, as they were when the curve was measured; a learnt question stands among those the
-    article asks itself."""
-    if taught and "asks" in lists:
-        lists = dict(lists) | {"asks": _asked_too(lists["asks"], taught.cosines)}
+    and without late interaction, as they were when the curve was measured. A learnt question stands among those the
+    article asks itself, and what was learnt has its say in what comes first."""
+    fused = fuse({name: list(lists[name].items()) for name in WEIGHTS if name in lists and name != "late"}, WEIGHTS)
+    if taught:
+        fused = taught.join(fused)
+        if "asks" in lists:
+            lists = dict(lists) | {"asks": _asked_too(lists["asks"], taught.cosines)}
     cosines = best_cosines(*(lists[name] for name in ("asks", "answers") if name in lists))
-    fused = fuse({name: list(lists[name].items()) for name in WEIGHTS if name in lists}, WEIGHTS)
     words = {id: place.score for id, place in lists["lexical"].items()}
     return signals(cosines, words, fused, index.article(next(iter(fused))).twin if fused else "")
 
