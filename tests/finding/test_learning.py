@@ -244,6 +244,14 @@ def test_an_article_that_learnt_this_very_question_is_first() -> None:
     assert list(evidence.join({"a": 0.9, "b": 0.8, "c": 0.1})) == ["c", "a", "b"]
 
 
+def test_evidence_without_an_article_knows_nothing_of_it() -> None:
+    evidence = Evidence(
+        {"a": (0.5, "a#1"), "b": (0.25, "b#1")}, {"a": 1.0, "c": 0.5}, frozenset("ab"), NOTHING, {"a": 0.9, "b": 0.8}
+    )
+    left = Evidence({"b": (0.25, "b#1")}, {"c": 0.5}, frozenset("b"), NOTHING, {"b": 0.8})
+    assert evidence.without({"a", "z"}) == left
+
+
 def test_the_folds_leave_each_question_out_once_and_spread_an_article() -> None:
     of = np.array([0] * 7 + [1] * 2)
     outs = list(folds(of))

@@ -15,6 +15,7 @@ from kb import text
 from kb.content.products import Product
 from kb.errors import QuestionError
 from kb.finding.chunks import ANSWERS, ASKS
+from kb.finding.learning.evidence import Evidence, Weights
 from kb.finding.search import (
     DEPTH,
     LATE_DEPTH,
@@ -29,6 +30,7 @@ from kb.finding.search import (
     late,
     reranked,
     search,
+    signals_of,
 )
 from kb.finding.verdict import SIGNALS, Curve, Verdict
 from kb.i18n import explain
@@ -766,3 +768,38 @@ def test_an_article_of_signs_alone_can_be_shown(base: SmallBase) -> None:
     base.build()
     found = search("flame", ALL, index=base.open().engine, encoder=base.encoder, catalogue={})
     assert [(hit.article.id, hit.passage.text) for hit in found.hits] == [("flame", "🔥")]
+
+
+# --- what the verdict hears ----------------------------------------------------------------------
+
+LISTS = {
+    "answers": {"a-en": Place(1, 0.90, ""), "b-en": Place(2, 0.80, "")},
+    "asks": {"a-en": Place(1, 0.88, ""), "b-en": Place(2, 0.78, "")},
+    "lexical": {"a-en": Place(1, 6.0, ""), "b-en": Place(2, 2.0, "")},
+}
+
+
+@pytest.fixture
+def two(base: SmallBase) -> Engine:
+    base.write("a-en", "Refund", body="A refund takes five days.")
+    base.write("b-en", "Router", body="Restart the router.")
+    base.build()
+    return base.open().engine
+
+
+def test_lessons_have_their_say_in_what_comes_first_to_the_verdict(two: Engine) -> None:
+    taught = Evidence(
+        {"b-en": (0.9, "b-en#1")}, {"a-en": 0.0, "b-en": 1.0}, frozenset(), Weights(1.0, 2.0), {"b-en": 0.86}
+    )
+    plain, learnt = signals_of(LISTS, two), signals_of(LISTS, two, taught)
+    assert plain is not None
+    assert learnt is not None
+    assert (plain.top, plain.first, plain.lead) == pytest.approx((0.90, 0.90, 1.0))
+    assert (learnt.top, learnt.first) == pytest.approx((0.90, 0.86))  # b: by the lesson that put it first
+    assert learnt.lead == pytest.approx((0.9 + 2.0) / 4 - 1.0 / 4)
+    assert (learnt.worded, learnt.words) == pytest.approx((0.90, 6.0))
+
+
+def test_the_verdict_is_judged_without_late_interaction_as_it_was_measured(two: Engine) -> None:
+    late_too = LISTS | {"late": {"b-en": Place(1, 0.9, ""), "a-en": Place(2, 0.1, "")}}
+    assert signals_of(late_too, two) == signals_of(LISTS, two)

@@ -14,6 +14,7 @@ import pytest
 from kb.config import ROOT
 from kb.finding.verdict import (
     FOUND_FROM,
+    LEARNT,
     MIN_SAMPLES,
     MISSING_BELOW,
     PRIOR,
@@ -218,20 +219,22 @@ def test_few_questions_move_the_curve_less_than_many() -> None:
     assert prior.offset > few.offset > many.offset
 
 
-def test_titles_count_only_where_questions_are_few_and_are_known_to_be_easier() -> None:
+def test_titles_move_nothing_and_tell_the_errors_only_where_questions_are_few() -> None:
     questions, titles = asked(MIN_SAMPLES, 0.95, 0.85, spread=0.0), asked(30, 0.99, 0.95, "title", spread=0.0)
     both = fit(questions + titles, SIMPLE, "model:1")
     assert both == fit(questions, SIMPLE, "model:1")
     few = fit(questions[:-1] + titles, SIMPLE, "model:1")
     assert few is not None
     assert few.samples == MIN_SAMPLES - 1 + 30
+    middle = (TRUST * SIMPLE.middle + (MIN_SAMPLES - 1) * (score(0.90) - 0.25)) / (TRUST + MIN_SAMPLES - 1)
+    assert few.probability(seen(0.9)) == pytest.approx(probability(0.9, middle))
     alone = fit(titles, SIMPLE, "model:1")
     assert alone is not None
-    middle = (TRUST * SIMPLE.middle + 30 * (score(0.97) - 1.0)) / (TRUST + 30)
-    assert alone.probability(seen(0.9)) == pytest.approx(probability(0.9, middle))
+    assert alone.probability(seen(0.9)) == pytest.approx(probability(0.9, SIMPLE.middle))
+    assert (alone.samples, alone.errors is not None) == (30, True)
 
 
-def test_what_callers_asked_counts_alone_where_there_is_enough_of_it_and_is_no_easier_than_they_ask() -> None:
+def test_what_callers_asked_counts_alone_where_there_is_enough_of_it() -> None:
     taught, questions = asked(MIN_SAMPLES, 0.95, 0.85, "learnt", spread=0.0), asked(100, 0.99, 0.95)
     curve = fit(questions + taught, SIMPLE, "model:1")
     assert curve is not None
@@ -239,6 +242,10 @@ def test_what_callers_asked_counts_alone_where_there_is_enough_of_it_and_is_no_e
     middle = (TRUST * SIMPLE.middle + MIN_SAMPLES * score(0.90)) / (TRUST + MIN_SAMPLES)
     assert curve.probability(seen(0.9)) == pytest.approx(probability(0.9, middle))
     assert fit(questions + taught[1:], SIMPLE, "model:1") == fit(questions, SIMPLE, "model:1")
+    far = replace(SIMPLE, easier=dict(SIMPLE.easier) | {LEARNT: 0.5})  # callers' gaps are further off than an article
+    nearer = fit(taught, far, "model:1")
+    assert nearer is not None
+    assert nearer.probability(seen(0.9)) == pytest.approx(probability(0.9, middle - 0.5 * 20 / (TRUST + 20)))
 
 
 def test_an_article_that_nothing_else_stands_for_is_no_evidence() -> None:
