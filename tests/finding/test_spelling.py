@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kb.finding.search import search
-from kb.finding.spelling import NOTHING, Lexicon, Vocabulary, heard, vocabulary
+from kb.finding.spelling import NOTHING, Lexicon, Near, Vocabulary, heard, vocabulary
 from kb.finding.spelling.han import syllables
 from tests.small_base import ALL, SmallBase
 
@@ -108,6 +108,35 @@ def test_what_only_fills_a_pause_is_not_asked_for(said: str, meant: str) -> None
 )
 def test_what_is_no_slip_is_heard_as_it_is_typed(typed: str) -> None:
     assert heard(typed, BASE) == typed
+
+
+def test_what_the_rest_of_a_question_finds_says_first_what_was_typed_by_its_sound() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def near(said: str) -> Near:
+        def found(rest: str, start: str) -> list[tuple[str, float]]:
+            asked.append((rest.strip(), start))
+            return [(said, 2.0)]
+
+        return found
+
+    both = Lexicon([vocabulary(["订单的退款", "订单的条款"])])  # both are tk
+    for meant in ("退款", "条款"):
+        assert heard("订单 tk", both, near(f"订单的{meant}")) == f"订单{meant}"
+    assert heard("订单的tiaok", both, near("订单的条款")) == "订单的条款"
+    assert set(asked) == {("订单", ""), ("订单的", "")}
+
+
+def test_a_last_syllable_begun_needs_a_neighbour_that_the_articles_have() -> None:
+    assert heard("退kua", BASE, lambda rest, start: [("退款", 1.0)]) == "退款"
+    assert heard("是sh", BASE, lambda rest, start: [("身份证", 1.0)]) == heard("是sh", BASE)
+
+
+def test_an_english_word_begun_is_ended_by_what_the_words_before_it_find() -> None:
+    said = [("the warrior", 3.0), ("the warranty and the warranty", 1.0)]
+    assert heard("is there a warr", BASE, lambda rest, start: said) == "is there a warrior"
+    assert heard("is there a warr", BASE, lambda rest, start: said[1:]) == "is there a warranty"
+    assert heard("is there a warr", BASE, lambda rest, start: []) == heard("is there a warr", BASE)
 
 
 def test_a_base_without_chinese_makes_no_chinese_of_letters() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -72,7 +71,8 @@ __all__ = [
     "stand_in",
 ]
 
-GROWN_FROM = 5  # articles whose words may end the one that is being typed
+NEARBY, NEARBY_LEAST = 20, 5  # articles whose words may be the one that is being typed, or was typed by its sound
+NEARBY_LENGTH = 6_000  # characters of them together, beyond the least of them
 RERANKED = 10  # articles a reranker reads, where one is set up
 
 
@@ -154,7 +154,7 @@ def search(
     typed = text.clean(question)
     if not typed:
         raise QuestionError("question_empty")
-    asked = heard(typed, index.lexicon, lambda start: _grown(start, typed, scope, index))
+    asked = heard(typed, index.lexicon, lambda rest, start: _nearby(rest, start, scope, index))
     if encoder and vector is None:
         rows, (tokens,) = encoder.with_tokens([asked], query=True)
         vector = rows[0]
@@ -187,22 +187,25 @@ def search(
     return Hits(typed, asked, verdict, tuple(hits), index.generation, vector is not None, vector, tokens)
 
 
-def _grown(start: str, typed: str, scope: Scope, index: Index) -> str:
-    """The word that begins like this in the articles that the words before it find best; '' for none.
+def _nearby(rest: str, start: str, scope: Scope, index: Index) -> list[tuple[str, float]]:
+    """What the articles say that the rest of a question finds best, folded, each with its BM25; a word that begins
+    like `start`, '' for none, counts too.
 
-    The base's most used one would often lead a whole question astray.
+    What a base says most would often lead a whole question astray.
     """
-    before = typed[: len(typed) - len(start)]
-    terms = replace(text.query_terms(before), prefix=start)
+    terms = replace(text.query_terms(rest), prefix=start)
     if not terms.words:
-        return ""
-    weight: dict[str, float] = {}
-    for item in index.lexical(terms, scope, GROWN_FROM):
+        return []
+    found: list[tuple[str, float]] = []
+    length = 0
+    for item in index.lexical(terms, scope, NEARBY):
         article = index.article(item.article)
-        folded = text.fold("\n".join((article.title, *article.questions, article.body)))
-        for word in re.findall(rf"(?<![a-z0-9]){start}[a-z]+(?![a-z0-9])", folded):
-            weight[word] = weight.get(word, 0.0) + item.score
-    return max(weight, key=lambda word: (weight[word], word), default="")
+        said = text.fold("\n".join((article.title, *article.questions, article.body)))
+        if len(found) >= NEARBY_LEAST and length + len(said) > NEARBY_LENGTH:
+            break
+        found.append((said, item.score))
+        length += len(said)
+    return found
 
 
 def in_work(hits: Hits, scope: Scope, index: Index, most: int = 2) -> tuple[Article, ...]:

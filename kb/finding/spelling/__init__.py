@@ -6,15 +6,20 @@ knows is never touched, so a question without a slip is heard exactly as it is w
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kb import text
 from kb.finding.spelling import han, latin, speech
 from kb.finding.spelling.lexicon import NOTHING, Lexicon, Vocabulary, joined, vocabulary
 
-__all__ = ["NOTHING", "Lexicon", "Vocabulary", "heard", "joined", "vocabulary"]
+__all__ = ["NOTHING", "Lexicon", "Near", "Vocabulary", "heard", "joined", "vocabulary"]
+
+# The rest of a question, and the word it ends with that is still being typed ('' for none) → folded texts of the
+# articles that these find, each with how well.
+Near = Callable[[str, str], Sequence[tuple[str, float]]]
 
 LONGEST = 24  # letters of a word that is looked at
 MOST_MENDED = 12  # words of one question: what comes after stays as typed
@@ -27,21 +32,28 @@ _WORDS = re.compile(rf"{_WORD}(?: {_WORD})*")
 _WIDE = {wide: wide - 0xFEE0 for wide in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 
 
-def heard(asked: str, lexicon: Lexicon, grow: latin.Grow | None = None) -> str:
+def heard(asked: str, lexicon: Lexicon, near: Near | None = None) -> str:
     """A cleaned question as it was meant. Nothing changes where the base is empty.
 
-    grow: finds the end of an English word that is still being typed; without it, or where it finds none, that is the
-          base's most used word that begins so
+    near: what the rest of the question finds says first what a word typed by sound, or still being typed, was to be;
+          without it, or where it says nothing, the whole base does
     """
     if not lexicon:
         return asked
-
-    def ending(start: str) -> str:
-        return (grow(start) if grow else "") or lexicon.grown(start)
-
     plain = speech.written(asked.translate(_WIDE))
     plain = _HAN_RUN.sub(lambda run: _chinese(run.group(), lexicon), plain)
-    meant = _WORDS.sub(lambda run: _latin(run.group(), lexicon, _Around.of(run), ending), plain)
+
+    def ending(start: str) -> str:
+        found = near(plain[: len(plain) - len(start)], start) if near else ()
+        return latin.grown(start, found) or lexicon.grown(start)
+
+    @functools.cache
+    def beside() -> Sequence[tuple[str, float]]:
+        """What is found by the words that are certain."""
+        rest = _WORDS.sub(lambda run: " ".join(filter(lexicon.uses, run.group().lower().split(" "))), plain)
+        return near(rest, "") if near else ()
+
+    meant = _WORDS.sub(lambda run: _latin(run.group(), lexicon, _Around.of(run), ending, beside), plain)
     return _BETWEEN.sub("", meant) if len(_BETWEEN.findall(meant)) > len(_BETWEEN.findall(plain)) else meant
 
 
@@ -69,7 +81,7 @@ def _chinese(run: str, lexicon: Lexicon) -> str:
     return run if lexicon.traditional and meant == simple else meant
 
 
-def _latin(run: str, lexicon: Lexicon, around: _Around, grow: latin.Grow) -> str:
+def _latin(run: str, lexicon: Lexicon, around: _Around, grow: latin.Grow, beside: han.Beside) -> str:
     """Latin words with single spaces between them, each put right."""
     words = run.split(" ")
     known = [len(word) > LONGEST or lexicon.knows(word.lower()) for word in words]
@@ -77,7 +89,7 @@ def _latin(run: str, lexicon: Lexicon, around: _Around, grow: latin.Grow) -> str
         known = [one and not _may_be_chinese(words, i, around, lexicon) for i, one in enumerate(known)]
     if all(known):
         return run
-    by_sound = _by_sound(words, known, lexicon, around) if lexicon.chinese else {}
+    by_sound = _by_sound(words, known, lexicon, around, beside) if lexicon.chinese else {}
     out: list[str] = []
     at, mended = 0, 0
     while at < len(words):
@@ -114,7 +126,9 @@ def _may_be_chinese(words: list[str], at: int, around: _Around, lexicon: Lexicon
     return (begun or (han.is_initials(word) and lexicon.rare(word))) and not lexicon.uses(word)
 
 
-def _by_sound(words: list[str], known: list[bool], lexicon: Lexicon, around: _Around) -> dict[int, tuple[int, str]]:
+def _by_sound(
+    words: list[str], known: list[bool], lexicon: Lexicon, around: _Around, found_beside: han.Beside
+) -> dict[int, tuple[int, str]]:
     """Runs of words typed by sound: where each starts → where it ends, and what it says."""
     found: dict[int, tuple[int, str]] = {}
     for start, end in _runs(words, known, lexicon):
@@ -123,7 +137,7 @@ def _by_sound(words: list[str], known: list[bool], lexicon: Lexicon, around: _Ar
         if not (around.chinese or (first and last) or any(map(han.syllables, some))):
             continue  # first letters alone in an English sentence are an abbreviation
         beside = (around.before if first else "", around.after if last else "")
-        said = han.written(some, lexicon, growing=around.last and last, around=beside)
+        said = han.written(some, lexicon, growing=around.last and last, around=beside, near=found_beside())
         if said:
             found[start] = (end, said)
     return found

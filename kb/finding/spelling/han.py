@@ -9,17 +9,23 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from kb import text
-from kb.finding.spelling.lexicon import Lexicon, chinese
+from kb.finding.spelling.lexicon import Lexicon, by_initials, chinese
 
 # What another character than the one typed must gain: the more, the oftener the typed one is a word by itself (的, 我).
 CHANGE, CHANGE_OF_A_WORD = 1.0, 1.0
 ACROSS = 0.3  # what two characters count that stand side by side in two words
 SURE = 0.75  # of the pairs of characters inside words typed by sound that must be known, to believe in the rest
+BESIDE = 3.0  # times that a word counts more where the same character stands beside it
+NO_WORD = 0.3  # what characters side by side count that are no word anybody knows
 MOST_DOUBTED = 48  # characters of one question that are doubted: what comes after stays as typed
 
+_INITIALS = ("zh", "ch", "sh")
+Beside = Callable[[], Sequence[tuple[str, float]]]  # what the rest of a question finds: folded texts with weights
 Lattice = Sequence[Sequence[tuple[str, float]]]  # per place: (character, what choosing it costs)
 
 
@@ -84,17 +90,32 @@ def syllables(word: str) -> tuple[str, ...]:
 
 
 def written(
-    words: Sequence[str], lexicon: Lexicon, *, growing: bool = False, around: tuple[str, str] = ("", "")
+    words: Sequence[str],
+    lexicon: Lexicon,
+    *,
+    growing: bool = False,
+    around: tuple[str, str] = ("", ""),
+    near: Sequence[tuple[str, float]] = (),
 ) -> str:
     """What words typed by sound (pinyin, or the first letters of syllables) say in Chinese; '' where they say
     nothing the base knows.
 
     growing: the last syllable may be a beginning of one
     around:  the Chinese characters before and after them, '' for none
+    near:    folded texts, each with its weight, that say first what a word may be
     """
     places = [_places(word, growing and i == len(words) - 1) for i, word in enumerate(words)]
     before, after = around
     inner = list(_options([place for some in places for place in some], _letter(before), _letter(after), lexicon))
+    told = [
+        _told(some, growing and last, before if i == 0 else "", after if last else "", near)
+        for i, some in enumerate(places)
+        for last in (i == len(places) - 1,)
+    ]
+    at = 0
+    for some, chars in zip(places, told, strict=True):
+        inner[at : at + len(some)] = [[(char, 0.0)] for char in chars] or inner[at : at + len(some)]
+        at += len(some)
     if not inner or not all(inner):
         return ""
     lattice = [*([(before, 0.0)] for _ in before), *inner, *([(after, 0.0)] for _ in after)]
@@ -107,8 +128,47 @@ def written(
     return said[len(before) : len(said) - len(after)] if sure else ""
 
 
+def _told(places: Sequence[str], growing: bool, before: str, after: str, near: Sequence[tuple[str, float]]) -> str:
+    """The characters of one word, as likely as some texts say it or anybody does, half and half; '' where neither
+    does. One character alone, which much would fit, needs a neighbour that it has in the texts."""
+    listed = by_initials().get("".join(place[0] for place in places), ()) if near else ()
+    fits = _characters(frozenset("".join([*(said for said, _ in near), *(word for word, _ in listed)])))
+    options = [fits(place, growing and i == len(places) - 1) for i, place in enumerate(places)]
+    if not options or not all(options):
+        return ""
+    known = {word: uses for word, uses in listed if all(c in some for c, some in zip(word, options, strict=True))}
+    word = re.compile(f"(?=({''.join(f'[{some}]' for some in options)}))")
+    said_so: Counter[str] = Counter()
+    for said, counts in near:
+        for match in word.finditer(said):
+            start, end = match.span(1)
+            alike = (said[start - 1 : start] == before != "") + (said[end : end + 1] == after != "")
+            if alike or len(places) > 1:
+                said_so[match.group(1)] += counts * BESIDE**alike * (1.0 if match.group(1) in known else NO_WORD)  # type: ignore[assignment]
+    whole = sum(counts * len(said) for said, counts in near)
+    likely = {one: said_so[one] / whole + known.get(one, 0.0) / 1e6 for one in {*said_so, *known}}
+    return max(likely, key=lambda one: (likely[one], one), default="")
+
+
+def _characters(chars: frozenset[str]) -> Callable[[str, bool], str]:
+    """Of some characters, those that a place may be: a whole syllable, a beginning of one or a first letter."""
+    sounds = {char: text.sounds(char) for char in chars}
+
+    def fits(place: str, growing: bool) -> str:
+        whole = place in _syllables() and not growing
+        return "".join(
+            char
+            for char, some in sounds.items()
+            if any(one == place if whole else one.startswith(place) for one in some)
+        )
+
+    return fits
+
+
 def _places(word: str, growing: bool) -> tuple[str, ...]:
     whole = syllables(word)
+    if growing and word in _INITIALS:
+        return (word,)  # one syllable begun
     if whole or is_initials(word):
         return whole or tuple(word)
     if not growing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from kb import text
 from kb.finding.spelling.lexicon import Lexicon
@@ -26,6 +28,15 @@ def mended(word: str, lexicon: Lexicon, grow: Grow | None = None) -> str:
     if near == word or (slips == 1 and lexicon.uses(near)):
         return near
     return _apart(word, lexicon) or near or word
+
+
+def grown(start: str, near: Sequence[tuple[str, float]]) -> str:
+    """The word that some folded texts, each with its weight, say most of those that begin so; '' for none."""
+    weight: Counter[str] = Counter()
+    for said, counts in near:
+        for word in re.findall(rf"(?<![a-z0-9]){start}[a-z]+(?![a-z0-9])", said):
+            weight[word] += counts  # type: ignore[assignment]
+    return max(weight, key=lambda word: (weight[word], word), default="")
 
 
 def _apart(word: str, lexicon: Lexicon) -> str:

@@ -35,6 +35,7 @@ EVERYDAY = 100.0  # from which on a word needs no base to be told from its neigh
 RARE_LETTERS = 12.0  # below which they are rare in a Chinese question
 LONG = 7  # letters from which on a word may have two slips
 PAIRS_BY_INITIALS = 12
+WORDS_BY_INITIALS = 24
 CHARACTERS_BY_SOUND = 40
 
 
@@ -153,6 +154,22 @@ def chinese() -> tuple[Mapping[str, float], Mapping[str, float]]:
 
 
 @functools.cache
+def by_initials() -> Mapping[str, Sequence[tuple[str, float]]]:
+    """Chinese words of two to four characters by the first letters of their syllables, the commonest first, each with
+    its uses in a million words."""
+    from wordfreq import get_frequency_dict
+
+    found: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    for word, share in get_frequency_dict("zh", wordlist="small").items():  # the commonest first
+        if re.fullmatch(f"[{text.HAN}]{{2,4}}", word):
+            sounds = [text.sounds(char) for char in word]
+            key = "".join(one[0][0] for one in sounds if one)
+            if len(key) == len(word) and len(found[key]) < WORDS_BY_INITIALS:
+                found[key].append((word, share * 1e6))
+    return dict(found)
+
+
+@functools.cache
 def _english_shelves() -> Mapping[str, Sequence[str]]:
     return _shelved(word for word, uses in english().items() if uses >= COMMON)
 
@@ -181,7 +198,7 @@ class Lexicon:
         """Work out now what the first slip would wait for, some tenths of a second."""
         for part in self._parts:
             _ = part.shelves, part.characters, part.initials
-        _ = _english_shelves(), _chinese_characters()
+        _ = _english_shelves(), _chinese_characters(), by_initials()
 
     def __bool__(self) -> bool:
         return bool(self._parts)
