@@ -10,6 +10,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -37,9 +38,9 @@ MISSING = "no PostgreSQL server can be started here: {}"
 class Server:
     """One server on 127.0.0.1, with a port of its own. Not safe but for tests: everybody is let in."""
 
-    def __init__(self, within: Path | None = None, **options: str) -> None:
-        """Start it. Raises OSError. within: where its files go instead of into memory; options: of postgresql.conf,
-        beside or instead of `FAST` and `SMALL`."""
+    def __init__(self, of: Server | None = None, within: Path | None = None, **options: str) -> None:
+        """Start it, empty, or as a standby `of` another that follows it. Raises OSError. within: where its files go
+        instead of into memory; options: of postgresql.conf, beside or instead of `FAST` and `SMALL`."""
         self.options = {**FAST, **SMALL, **options}
         self.user = _unprivileged()
         within = within or Path(_memory() or tempfile.gettempdir())
@@ -52,9 +53,14 @@ class Server:
                 shutil.copytree(programs, self.folder / "programs", symlinks=True)
                 programs = self.folder / "programs"
             self.programs, self.data = programs / "bin", self.folder / "data"
-            locale = "--encoding=UTF8", "--locale=C.UTF-8"
-            trust = "--auth=trust", "--username=postgres", "--no-sync", "--no-instructions"
-            self.run("initdb", "--pgdata", str(self.data), *locale, *trust)
+            if of is None:
+                locale = "--encoding=UTF8", "--locale=C.UTF-8"
+                trust = "--auth=trust", "--username=postgres", "--no-sync", "--no-instructions"
+                self.run("initdb", "--pgdata", str(self.data), *locale, *trust)
+            else:
+                there = "--host=127.0.0.1", f"--port={of.port}", "--username=postgres"
+                follows = "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"
+                self.run("pg_basebackup", "--pgdata", str(self.data), *there, *follows)
             self.port, self._process = 0, None
             self.start()
         except BaseException:
@@ -103,15 +109,25 @@ class Server:
             self._signal("QUIT")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _signal(self, name: str) -> None:
-        import signal
+    def halt(self) -> None:
+        """Let it do nothing, as where its network is cut, until `go_on`."""
+        self._tell_all(signal.SIGSTOP)
 
+    def go_on(self) -> None:
+        """End what `halt` began."""
+        self._tell_all(signal.SIGCONT)
+
+    def _tell_all(self, what: signal.Signals) -> None:
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in (str(self._process.pid), *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), what)
+
+    def _signal(self, name: str) -> None:
         assert self._process is not None
         if name == "KILL":  # its children would notice, but not at once
-            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-            for pid in (str(self._process.pid), *children):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+            self._tell_all(signal.SIGKILL)
         else:
             self._process.send_signal(signal.Signals[f"SIG{name}"])
         self._process.wait(STOP_SECONDS)
@@ -222,10 +238,11 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def started(**options: str) -> Iterator[Server]:
-    """A server until the generator ends. Where none can be started: one sentence, and it fails in CI."""
+def started(of: Server | None = None, **options: str) -> Iterator[Server]:
+    """A server, or a standby of one, until the generator ends. Where none can be started: one sentence, and it fails
+    in CI."""
     try:
-        server = Server(**options)
+        server = Server(of, **options)
     except OSError as error:
         message = MISSING.format(" ".join(str(error).split()))
         if os.environ.get("CI") == "true":

@@ -175,6 +175,21 @@ class Database:
         self._lost = ""
         return connection
 
+    @contextmanager
+    def alone(self, work: str) -> Iterator[bool]:
+        """Whether, within the block, no other app server on this database does this work. A file has one program, which
+        does each of its works once. Raises as `read` does."""
+        if self._sqlite:
+            yield True
+            return
+        with self._connected(BUSY_SECONDS, isolation_level="AUTOCOMMIT") as connection:
+            mine = server.alone(connection, work)
+            try:
+                yield mine
+            finally:
+                if mine:
+                    server.no_longer_alone(connection, work)
+
     def copy(self, target: Path) -> None:
         """The whole database, as it is at one moment, in a new file, while others read.
 

@@ -4,12 +4,17 @@ The rooms were written for one writer at a time: they read, decide and write in 
 files in it, too. So whoever writes takes his turn first, an advisory lock that ends with the transaction, on every app
 server alike; the server keeps the queue in order. After the turn each statement sees all that was committed before
 (READ COMMITTED). Who only reads sees one moment (REPEATABLE READ, READ ONLY) and waits for nobody.
+
+An address may name several servers, a primary and its standbys: all goes to the primary, whichever it is by now.
 """
 
 from __future__ import annotations
 
+import shlex
+import zlib
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -18,10 +23,12 @@ from kb.errors import StoreError
 from kb.tables import schema
 
 CONNECT_SECONDS = 5
+ONE_OF_SEVERAL_SECONDS = 2  # that one server is waited for where there is another to ask (libpq's least)
 STATEMENT_SECONDS = 30  # one statement: beyond it something is wrong, and a person has long gone on
 IDLE_SECONDS = 60  # a transaction that does nothing so long is ended: it may be its turn that the others wait for
 RECYCLE_SECONDS = 1800  # how long a connection is used: address and rights may have changed since
 POOL, OVERFLOW = 5, 10  # connections of one process: kept, and more while they are needed
+WORK = 0x46435457  # the first half of the keys of `alone`; the second is the work's
 TURN = 0x6669727374  # the key of the writers' lock; one a database
 READS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 ENCODING = "UTF8"
@@ -43,10 +50,9 @@ def engine(address: sa.URL, wait: float) -> sa.Engine:
         "keepalives_idle": IDLE_SECONDS,
         "options": " ".join(f"-c {name}={int(1000 * seconds)}" for name, seconds in limits.items()),
     }
-    if address.drivername == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
+    arguments |= to_primary(address)
     return sa.create_engine(
-        address,
+        with_driver(address),
         connect_args={name: value for name, value in arguments.items() if name not in address.query},
         pool_size=POOL,
         max_overflow=OVERFLOW,
@@ -54,6 +60,38 @@ def engine(address: sa.URL, wait: float) -> sa.Engine:
         pool_recycle=RECYCLE_SECONDS,
         pool_pre_ping=True,  # the server may have been started anew since
     )
+
+
+def with_driver(address: sa.URL) -> sa.URL:
+    """The address with the driver of this house, where it names none."""
+    return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
+
+
+def to_primary(address: sa.URL) -> dict[str, str | int]:
+    """What makes a connection go to the primary where the address names several servers, {} where it names one."""
+    several = len(_hosts(address)) > 1
+    return {"target_session_attrs": "primary", "connect_timeout": ONE_OF_SEVERAL_SECONDS} if several else {}
+
+
+def _hosts(address: sa.URL) -> list[str]:
+    """Each server, `host` or `host:port`: from before the question mark, or from behind it."""
+    behind = address.query.get("host", ())
+    named = [one for part in ((behind,) if isinstance(behind, str) else behind) for one in part.split(",")]
+    return named or [f"{address.host or ''}:{address.port}" if address.port else address.host or ""]
+
+
+def alone(connection: sa.Connection, work: str) -> bool:
+    """Whether no other app server does this work. It stays so until `no_longer_alone`, or the connection's end."""
+    return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*_key(work)))))
+
+
+def no_longer_alone(connection: sa.Connection, work: str) -> None:
+    """Another one may."""
+    connection.execute(sa.select(sa.func.pg_advisory_unlock(*_key(work))))
+
+
+def _key(work: str) -> tuple[int, int]:
+    return WORK, zlib.crc32(work.encode()) & 0x7FFFFFFF
 
 
 def begin(connection: sa.Connection) -> None:
@@ -107,5 +145,8 @@ def look(url: str) -> Looked:
 
 def dump_command(url: sa.URL) -> str:
     """How a server's database is backed up with its own tool. Without the password, which its user knows."""
-    named = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database)
-    return f"pg_dump --format=custom --file=firstcall.dump {named.render_as_string()}"
+    user = f"{quote(url.username, safe='')}@" if url.username else ""
+    hosts = [quote(one, safe=":[]") for one in _hosts(url)]
+    only = "?target_session_attrs=primary" if len(hosts) > 1 else ""
+    named = f"postgresql://{user}{','.join(hosts)}/{quote(url.database or '', safe='')}{only}"
+    return f"pg_dump --format=custom --file=firstcall.dump {shlex.quote(named)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -11,11 +12,13 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from kb.db import server
 from kb.errors import AwayError
 
 POOL, OVERFLOW = 4, 12  # connections of one process, each for as long as a statement takes
+AGAIN_SECONDS = 1.0  # until a primary that did not answer is tried again
 WAIT_SECONDS = 10.0  # for one of them, and for a connection to be made
 STATEMENT_SECONDS = 30  # a search takes thousandths of one
 RECYCLE_SECONDS = 1800
@@ -29,6 +32,7 @@ ITERATIVE = {
     "hnsw.ef_search": str(EF_SEARCH),
     "hnsw.max_scan_tuples": str(MOST_SCANNED),
 }
+STANDBY = "firstcall_standby"
 ALWAYS = {"jit": "off", "plan_cache_mode": "force_custom_plan"}  # plans depend on how much a scope lets through
 
 
@@ -45,8 +49,8 @@ class Pool:
 
     def __init__(self, url: str) -> None:
         """None is opened yet."""
-        self._exact = connections(url)
-        self._near = connections(url, options={**ITERATIVE, **BY_INDEX})
+        self._exact = connections(url, reads=True)
+        self._near = connections(url, reads=True, options={**ITERATIVE, **BY_INDEX})
 
     def rows(self, statement: sa.Executable, near: bool = False) -> Sequence[sa.Row[Any]]:
         """What a statement answers. Raises AwayError where the server does not."""
@@ -87,23 +91,56 @@ def connections(
     seconds: int = STATEMENT_SECONDS,
     name: str = "firstcall index",
     alone: bool = False,
+    reads: bool = False,
     options: Mapping[str, str] = MappingProxyType({}),
 ) -> sa.Engine:
     """Connections to the index. seconds: a statement may take, 0 = as long as it likes; name: as the server lists
-    them; alone: each is opened for its user and closed after; options: of the server."""
+    them; alone: each is opened for its user and closed after; reads: where the address names several servers and the
+    primary does not answer, a standby may; options: of the server."""
     address = sa.make_url(url)
-    if address.drivername == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
     every = {**ALWAYS, **options, "statement_timeout": str(1000 * seconds)}
     arguments = {
         "application_name": name[:63],
         "connect_timeout": int(WAIT_SECONDS),
         "options": " ".join(f"-c {name}={value}" for name, value in every.items()),
+        **server.to_primary(address),
     }
     pooled = {"pool_size": POOL, "max_overflow": OVERFLOW, "pool_timeout": WAIT_SECONDS, "pool_pre_ping": True}
     more: dict[str, Any] = {"poolclass": NullPool} if alone else {**pooled, "pool_recycle": RECYCLE_SECONDS}
     more |= {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
-    return sa.create_engine(address, connect_args=arguments, **more)
+    made = sa.create_engine(server.with_driver(address), connect_args=arguments, **more)
+    if reads and server.to_primary(address):
+        reading = _Reading()
+        sa.event.listen(made, "do_connect", reading.connect)
+        sa.event.listen(made, "checkin", reading.used)
+    return made
+
+
+class _Reading:
+    """Connections to the primary or, where none answers, to a standby: that has what was published, and nothing new is
+    meanwhile. It is not kept, for it may be behind the primary: whoever reads goes there as soon as there is one."""
+
+    def __init__(self) -> None:
+        self._not_before = 0.0  # by the monotonic clock: when the primary is tried again
+
+    def connect(self, dialect: sa.Dialect, record: ConnectionPoolEntry, args: Any, given: dict[str, Any]) -> Any:
+        """For the pool's `do_connect`."""
+        if time.monotonic() >= self._not_before:
+            try:
+                return dialect.connect(*args, **given)
+            except dialect.loaded_dbapi.OperationalError:
+                self._not_before = time.monotonic() + AGAIN_SECONDS
+        backwards: dict[str, str] = {
+            name: ",".join(str(given[name]).split(",")[::-1]) for name in ("host", "port") if name in given
+        }
+        found = dialect.connect(*args, **{**given, **backwards, "target_session_attrs": "any"})
+        record.info[STANDBY] = True
+        return found
+
+    def used(self, _: Any, record: ConnectionPoolEntry) -> None:
+        """For the pool's `checkin`."""
+        if record.info.pop(STANDBY, False):
+            record.invalidate()
 
 
 @contextmanager

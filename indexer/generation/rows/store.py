@@ -355,7 +355,7 @@ class Rows:
     @contextlib.contextmanager
     def _patient(self) -> Iterator[Asker]:
         """An asker for statements that read everything."""
-        engine = connections(self._url, seconds=0, name="firstcall reading the index", alone=True)
+        engine = connections(self._url, seconds=0, name="firstcall reading the index", alone=True, reads=True)
         with answering(), engine.connect() as connection:
             yield Inside(connection)
         engine.dispose()
