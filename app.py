@@ -70,6 +70,7 @@ gate = Middleware(
     policy=content_policy(PAGE.read_text("utf-8"), desk().settings.frame_ancestors),
     farewell=FROM_THE_TOP,
     most_sessions=desk().settings.most_sessions,
+    limits=desk().limits,
 )
 app = st.App(
     HERE / "kb/doors/ui/shell.py",

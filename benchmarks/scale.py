@@ -310,7 +310,7 @@ def jobs(profile: str, articles: int, given: argparse.Namespace) -> Iterator[Job
     server = None
     try:
         if profile == "postgresql":
-            server = postgres.Server(Path(given.work or tempfile.gettempdir()), **SERVER)
+            server = postgres.Server(within=Path(given.work or tempfile.gettempdir()), **SERVER)
         url = server.url_of(server.empty()) if server else ""
         yield Job(profile, articles, given.searches, given.saves, home, url, server.pid if server else 0)
     finally:

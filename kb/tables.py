@@ -485,6 +485,17 @@ receipt = sa.Table(
     sa.Index("receipt_by_time", "at"),
 )
 
+# How often app servers let somebody ask lately, whom they soon will not let (`kb.systems.shares`).
+share = sa.Table(
+    "share",
+    metadata,
+    sa.Column("server", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("who", sa.String(64), primary_key=True),  # sha256: an address or a person
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
 # Who somebody is at the company's own provider of identities (`kb.people.oidc`).
 identity = sa.Table(
     "identity",
@@ -630,4 +641,5 @@ MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (
     grow,  # what would answer it, on the agenda
     grow,  # what happened, for other systems; what programs were answered
     grow,  # which calls something happened on lately
+    grow,  # how often several app servers let somebody ask
 )

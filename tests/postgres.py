@@ -117,17 +117,22 @@ class Server:
         """End what `halt` began."""
         self._tell_all(signal.SIGCONT)
 
-    def _tell_all(self, what: signal.Signals) -> None:
+    def _tell_all(self, what: signal.Signals) -> list[str]:
+        """Send a signal to all of its processes; the ids of its children."""
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for pid in (str(self._process.pid), *children):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), what)
+        return children
 
     def _signal(self, name: str) -> None:
         assert self._process is not None
         if name == "KILL":  # its children would notice, but not at once
-            self._tell_all(signal.SIGKILL)
+            children = self._tell_all(signal.SIGKILL)
+            until = time.monotonic() + STOP_SECONDS
+            while any(_runs(pid) for pid in children) and time.monotonic() < until:
+                time.sleep(0.01)  # they hold its memory, without which it does not start again
         else:
             self._process.send_signal(signal.Signals[f"SIG{name}"])
         self._process.wait(STOP_SECONDS)
@@ -230,6 +235,12 @@ def _sweep(folder: Path) -> None:
     for left in folder.glob(f"{NAMED}[0-9]*-*"):
         if not Path("/proc", left.name.removeprefix(NAMED).partition("-")[0]).exists():
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def _free_port() -> int:

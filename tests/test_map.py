@@ -40,7 +40,13 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.people.roster",
         "kb.people.oidc",
     ),
-    "systems": ("kb.systems.outbox", "kb.systems.receipts", "kb.systems.post", "kb.systems.webhooks"),
+    "systems": (
+        "kb.systems.outbox",
+        "kb.systems.receipts",
+        "kb.systems.shares",
+        "kb.systems.post",
+        "kb.systems.webhooks",
+    ),
     "content": (
         "kb.content.articles",
         "kb.content.body",

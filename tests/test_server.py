@@ -118,6 +118,19 @@ def test_who_reads_sees_one_moment_and_writes_nothing(server: Server, database: 
     assert names(database) == ["may"]
 
 
+def test_of_two_app_servers_one_does_a_work_until_it_is_done_or_gone(server: Server, name: str) -> None:
+    one, other = Database(server.url_of(name)), Database(server.url_of(name))
+    with one.alone("keep the gaps") as mine, other.alone("keep the gaps") as theirs, other.alone("tell") as told:
+        assert (mine, theirs, told) == (True, False, True)
+    with other.alone("keep the gaps") as theirs:
+        assert theirs
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        with one.alone("keep the gaps") as mine:  # whoever is gone holds nobody up
+            assert mine
+    one.close()
+    other.close()
+
+
 # --- the same answers as SQLite's ----------------------------------------------------------------
 
 

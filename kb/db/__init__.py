@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,8 @@ class Database:
                 yield mine
             finally:
                 if mine:
-                    server.no_longer_alone(connection, work)
+                    with suppress(DBAPIError):  # its end ended that, too
+                        server.no_longer_alone(connection, work)
 
     def copy(self, target: Path) -> None:
         """The whole database, as it is at one moment, in a new file, while others read.

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kb import tables
 from kb.db import Database
+from kb.doors.limits import STRANGER
 from kb.people import accounts
 from kb.people.users import OPERATOR, SAMPLES, Role, User
 from tests.balancer import balancing, free_port, trusting
@@ -67,6 +68,22 @@ class Pair:
             return answer.status, answer.headers
         finally:
             one.close()
+
+    def burst(self, name: str, times: int, source: str) -> set[int]:
+        """Every status of what is asked so often, until it is too often."""
+        one = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=30, context=trusting(), source_address=(source, 0)
+        )
+        found = set[int]()
+        for _ in range(times):
+            one.request("GET", "/readyz", headers={"Cookie": f"firstcall-server={name}"})
+            answer = one.getresponse()
+            answer.read()
+            found.add(answer.status)
+            if answer.status == 429:
+                break
+        one.close()
+        return found
 
     def rows(self, table: sa.Table, **where: Any) -> list[Any]:
         wanted = [table.c[name] == value for name, value in where.items()]
@@ -143,6 +160,13 @@ def test_wrong_passwords_count_on_both_servers_together_and_by_where_they_come_f
     forged = {"X-Forwarded-For": "10.1.1.1"}
     assert [tried(pair, name, LI_NA.id, "127.0.0.2", **forged) for name in NAMES] == [429, 429]
     assert [tried(pair, name, LI_NA.id, "127.0.0.3") for name in "aba"] == [401, 401, 429]  # strangers, all together
+
+
+def test_who_asks_too_often_at_one_server_is_told_so_by_the_other(pair: Pair) -> None:
+    everything = STRANGER.at_once + 100
+    assert pair.burst("a", everything, "127.0.0.5") == {200, 429}
+    wait_for(lambda: 429 in pair.burst("b", 60, "127.0.0.5"), 10, "the other server has heard of it")
+    assert pair.burst("b", 60, "127.0.0.6") == {200}
 
 
 def test_who_signs_out_at_one_server_is_out_at_the_other(pair: Pair) -> None:

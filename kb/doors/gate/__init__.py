@@ -90,11 +90,13 @@ class Gate:
         policy: str,
         farewell: bytes,
         most_sessions: int,
+        limits: Limits | None = None,
     ) -> None:
         """addresses: the origins served, as browsers write them
         policy:    Content-Security-Policy of every answer that brings none
         farewell:  what a page is sent in place of its messages once its session is over: "run from the top"
         most_sessions: how many may have a page open at once
+        limits:    shared with other app servers; its own where none are given
         """
         self._app = app
         self._presence = presence
@@ -103,7 +105,7 @@ class Gate:
         self._farewell = farewell
         self._touching: dict[str, asyncio.Task[None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
-        self._limits = Limits()
+        self._limits = limits or Limits()
         self._seats = Seats(most_sessions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

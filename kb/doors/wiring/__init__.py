@@ -27,6 +27,7 @@ from kb.content.articles import Article
 from kb.content.site import Site
 from kb.db import MOMENT, Database
 from kb.doors.floor import FloorKeeper
+from kb.doors.limits import Limits
 from kb.doors.limits.turns import Turns
 from kb.doors.presence import Presence
 from kb.doors.prover import Asker, Prover
@@ -84,6 +85,7 @@ class Desk:
     reranker: Reranker | None = None
     encoder_state: EncoderState = "warming"
     floor: FloorKeeper = field(default_factory=FloorKeeper)  # what stands beside an answer
+    limits: Limits = field(default_factory=Limits)  # how often whom to let ask
     prover: Prover = field(default_factory=Prover)  # replays what gaps asked
     # One in the encoder and one beside it for each core: more would only stop each other (the interpreter's lock).
     searches: Turns = field(default_factory=lambda: Turns(CORES + 1, SEARCH_PATIENCE, _search_busy))
@@ -341,8 +343,10 @@ class Desk:
     def prove(self, at: datetime) -> dict[str, str]:
         """Replay what gaps asked and articles answer now; gap → its new state, for those that have one. Raises
         StoreError."""
-        asker = self.asker(at)
-        moved = self.prover.run(self.database, asker, at) if asker else {}
+        asker, moved = self.asker(at), dict[str, str]()
+        with self.database.alone("replay gaps") as mine:
+            if asker and mine:
+                moved = self.prover.run(self.database, asker, at)
         if moved:
             self.floor.touched()
         return moved

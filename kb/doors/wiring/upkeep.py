@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 0.5
 REDUCE_SECONDS, REDUCE_REST = 30.0, 3600.0  # between two steps of reducing old calls, and once nothing is left
 GAPS_SECONDS = 60.0  # between two looks at what missed
+SHARE_SECONDS = 1.0  # between two looks at how often other app servers let people ask
 TELL_SECONDS = 10.0  # between two looks at what other systems are to be told
 BUSY_SECONDS = 1.0  # between two tries, while another program publishes or after a failure
 FULL_SECONDS = 5.0  # between two tries, while the disk takes nothing
@@ -84,6 +85,8 @@ class Upkeep:
         if desk.settings.offline:
             self._again("write offline copies", lambda: rest(COPY_SECONDS), lambda at: self._copies.look(desk, at))
         self._again("tell other systems", lambda: rest(TELL_SECONDS), self._tell)
+        if desk.settings.database_url.startswith("postgresql"):
+            self._again("share limits", lambda: rest(SHARE_SECONDS), lambda at: desk.limits.share(desk.database, at))
         self._run("keep up with the articles", self._keep_up)
 
     def stop(self) -> None:
@@ -288,15 +291,16 @@ class Upkeep:
 
     def _keep_gaps(self, at: datetime) -> None:
         desk = self._desk
-        if self._keeper.look(desk.database, desk.fitting(), desk.encoder, at):
-            desk.floor.touched()
+        with desk.database.alone("keep the gaps") as mine:
+            if mine and self._keeper.look(desk.database, desk.fitting(), desk.encoder, at):
+                desk.floor.touched()
 
     def _tell(self, at: datetime) -> None:
-        here = self._desk.settings
-        allowed = frozenset(here.webhook_allow.split(","))
-        deliver(
-            self._desk.database, here.webhook_addresses, here.webhook_secrets, at, partial(over_http, allowed=allowed)
-        )
+        here, database = self._desk.settings, self._desk.database
+        through = partial(over_http, allowed=frozenset(here.webhook_allow.split(",")))
+        with database.alone("tell other systems") as mine:
+            if mine:
+                deliver(database, here.webhook_addresses, here.webhook_secrets, at, through)
 
     def _keep_short(self, at: datetime) -> None:
         """Old calls become counts, a few at a time, unless the clock is to be doubted."""
