@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from kb.db import Database
@@ -66,6 +66,18 @@ class _Known:
     used_at: float
 
 
+@dataclass(frozen=True)
+class _KnownKey:
+    key: Key | None
+    believed_at: float  # by the monotonic clock, like the time below
+    read_at: float
+
+    @property
+    def life(self) -> float:
+        """Seconds that it is worth remembering: what opens nothing may be told by the thousand."""
+        return GRACE if self.key else FRESH
+
+
 class Presence:
     """The sessions in use. Safe to use from any thread."""
 
@@ -77,7 +89,7 @@ class Presence:
         self._known: dict[str, _Known] = {}
         self._reading = threading.Lock()
         self._refused: dict[tuple[str, str], float] = {}
-        self._keys: dict[str, tuple[Key | None, float]] = {}  # by sha256: no key stays in memory
+        self._keys: dict[str, _KnownKey] = {}  # by sha256: no key stays in memory
         self._used: dict[str, float] = {}
 
     def remembered(self, key: str) -> Session | None:
@@ -133,15 +145,24 @@ class Presence:
         log.warning("clock_jumped", seconds=round(by.total_seconds()))
 
     def key(self, shown: str) -> Key | None:
-        """Whose key a program shows; None for one that is unknown, revoked or over. Raises StoreError."""
-        known, now = sessions.key_of(shown), time.monotonic()
-        found, read_at = self._keys.get(known, (None, -FRESH))
-        if now - read_at < FRESH:
-            return found
-        with self._database().read() as connection:
-            found = keys.of(connection, shown, self._clock.now())
-        self._keys = {one: kept for one, kept in list(self._keys.items()) if now - kept[1] < FRESH}
-        self._keys[known] = found, now
+        """Whose key a program shows; None for one that is unknown, revoked or over.
+
+        Raises StoreError where that cannot be told: one that was good is believed for `GRACE` seconds, as sessions are.
+        """
+        name, now = sessions.key_of(shown), time.monotonic()
+        known = self._keys.get(name)
+        if known is not None and now - known.believed_at < FRESH:
+            return known.key
+        try:
+            with self._database().read(PATIENCE) as connection:
+                found = keys.of(connection, shown, self._clock.now())
+        except StoreError:
+            if known is None or known.key is None or now - known.read_at > GRACE:
+                raise
+            self._keys[name] = replace(known, believed_at=now)
+            return known.key
+        self._keys = {one: kept for one, kept in list(self._keys.items()) if now - kept.read_at < kept.life}
+        self._keys[name] = _KnownKey(found, now, now)
         if found is not None and now - self._used.get(found.id, -USED_EVERY) >= USED_EVERY:
             with self._database().write() as connection:
                 audit.append(connection, found.user.id, "key_use", self._clock.now(), found.id)

@@ -13,7 +13,7 @@ from kb.i18n import browser_language, explain
 
 FOR_PROGRAMS = ("/api/", "/_stcore/", "/media/", "/articles-media/", "/component/")  # answered with JSON
 VERSIONED = "/api/v1/"  # {code, message}
-AGAIN = 5  # seconds after which a page that had to wait for the database asks again
+AGAIN = 5  # seconds after which whoever had to wait for the database asks again
 STATUS = {
     "too_fast": 429,
     "request_too_large": 413,
@@ -35,9 +35,10 @@ async def turn_away(scope: Scope, receive: Receive, send: Send, headers: Headers
     language = browser_language(headers.get("accept-language", ""))
     sentence, status = explain(language, error), STATUS.get(error.code, 503)
     reads = scope["method"] in ("GET", "HEAD")
-    more = {"Retry-After": str(error.facts["seconds"])} if "seconds" in error.facts else {}
+    seconds = error.facts.get("seconds", AGAIN if isinstance(error, StoreError) else None)
+    more = {} if seconds is None else {"Retry-After": str(seconds)}
     if isinstance(error, StoreError | BusyError) and reads:
-        more["Refresh"] = str(error.facts.get("seconds", AGAIN))
+        more["Refresh"] = str(seconds)
     answer: Response
     if scope["path"].startswith(FOR_PROGRAMS) or not reads:
         name = "code" if scope["path"].startswith(VERSIONED) else "error"

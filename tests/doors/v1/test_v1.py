@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from tests import gated
 from tests.new_database import new_database
 from tests.on_call import CARD_EN, desk_of
 from tests.people_on_the_floor import PHONE
+from tests.postgres import Server, started
 from tests.small_base import SmallBase, markdown
 from tests.waiting import within
 
@@ -497,6 +499,47 @@ def test_a_database_that_is_away_is_told_to_be_asked_again(desk: Desk, crm: Prog
     answer = client.get("/api/v1/gaps", headers=crm.headers)
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unusable")
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.fixture
+def served(call_base: SmallBase) -> Iterator[tuple[Desk, Server]]:
+    """A desk with a database on a server of its own, to be killed."""
+    for own in started(fsync="on", synchronous_commit="on", full_page_writes="on"):
+        made = desk_of(call_base, own.url_of(own.new()))
+        yield made, own
+        made.database.close()
+
+
+def test_while_the_database_is_away_a_program_reads_on_and_writes_later_under_the_same_key(
+    served: tuple[Desk, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, server = served
+    monkeypatch.setattr("kb.doors.presence.FRESH", 0.0)  # each request is looked at anew
+    with gated.client(desk, sample="") as client:
+        crm, stranger = Program(client, key(desk, *EVERY)), Program(client, key(desk, *EVERY))
+        body = {"question": "can I pay in digital yuan", "call": "crm-77"}
+        done = crm.told("POST", "gaps", {"question": "before"}, idempotency_key="ticket-1")
+        server.kill()
+        assert [hit["article"] for hit in crm.told("POST", "search", {"q": "hoover stops"})["hits"]][:1] == [
+            "vacuum-en"
+        ]
+        for program in (crm, stranger):  # one that was here, and one of whom nobody knows anything now
+            for asked in (body, {"question": "before"}):
+                answer = client.post(
+                    "/api/v1/gaps", json=asked, headers=program.headers | {"idempotency-key": "ticket-2"}
+                )
+                assert (answer.status_code, answer.json()["code"]) == (503, "store_unusable")
+                assert int(answer.headers["retry-after"]) >= 1
+        server.start()
+        time.sleep(1.1)  # for so long a server that is away is not asked again
+        made = crm.told("POST", "gaps", body, idempotency_key="ticket-2")
+        assert crm.told("POST", "gaps", body, idempotency_key="ticket-2") == made
+        assert crm.told("POST", "gaps", {"question": "before"}, idempotency_key="ticket-1") == done
+        with desk.database.read() as connection:
+            asked = sorted(connection.scalars(sa.select(tables.gap.c.question)))
+            assert asked == ["before", "can I pay in digital yuan"]
+            assert len(connection.scalars(sa.select(tables.receipt.c.id)).all()) == 2
+    assert not list(desk.settings.spool.glob("*"))  # a program was told, and has it still
 
 
 # --- scopes --------------------------------------------------------------------------------------
