@@ -1,5 +1,6 @@
 # make run    set everything up and open the app on the sample base
 # make test   set everything up and run all tests
+# make browser-on-postgresql   the tests in Chromium, on a PostgreSQL server
 # make security   the long tests of safety, and what is known about the libraries
 # make faults thousands of kills, 10,000 damaged indexes, 10,000 malformed files: nothing torn, nothing lost
 # make soak   half an hour of a floor against the real server: memory, files, threads and times stay as they are
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: run openapi test security faults soak load lock lint bench setup setup-dev index browser tools clean
+.PHONY: run openapi test browser-on-postgresql security faults soak load lock lint bench setup setup-dev index browser tools clean
 
 run: index
 	$(BIN)/python -m kb serve --open
@@ -22,6 +23,10 @@ index: setup
 # Two at a time: the flows in Chromium, which mostly wait, and the rest
 test: setup-dev browser tools
 	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
+
+# The flows in Chromium, with all that happens kept by a PostgreSQL server
+browser-on-postgresql: setup-dev browser tools
+	BROWSER_DATABASE=postgresql $(BIN)/python -m pytest tests/browser
 
 # XSS_LIST=path adds a list of strings, one a line
 security: setup-dev browser $(TOOLS)/.ready

@@ -134,6 +134,7 @@ class Server:
             while any(_runs(pid) for pid in children) and time.monotonic() < until:
                 time.sleep(0.01)  # they hold its memory, without which it does not start again
         else:
+            self._tell_all(signal.SIGCONT)  # it may have been halted
             self._process.send_signal(signal.Signals[f"SIG{name}"])
         self._process.wait(STOP_SECONDS)
         self._process = None

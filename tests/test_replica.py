@@ -87,6 +87,7 @@ def followed(standby: Server, name: str) -> list[str]:
 def test_what_was_confirmed_is_there_after_the_primary_was_killed_and_the_standby_promoted(pair: Pair) -> None:
     name = pair.primary.empty()
     database = Database(pair.url_of(name))
+    other = Database(pair.url_of(name))
     put(database, "first")
     assert within(10, lambda: followed(pair.standby, name) == ["first"])
     confirmed, refused = ["first"], list[str]()
@@ -108,6 +109,8 @@ def test_what_was_confirmed_is_there_after_the_primary_was_killed_and_the_standb
     assert within(20, lambda: len(confirmed) > 200)
     pair.standby.halt()  # from here on nothing can be confirmed, for only one of the two would have it
     time.sleep(0.5)
+    with pytest.raises(AwayError, match="lock timeout"), other.write(0.3):
+        pass  # whoever comes meanwhile is told so, and not kept waiting
     pair.primary.kill()
     pair.standby.go_on()
     assert within(20, lambda: len(refused) > 0)
@@ -121,6 +124,7 @@ def test_what_was_confirmed_is_there_after_the_primary_was_killed_and_the_standb
     assert set(confirmed) <= set(there_now)
     assert set(there_now) - set(confirmed) <= {refused[0]}  # the one of which nobody was told how it ended
     database.close()
+    other.close()
 
 
 def test_between_the_primarys_death_and_the_promotion_searches_go_on_and_records_wait(

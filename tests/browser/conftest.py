@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
@@ -24,6 +25,7 @@ from kb.db import Database
 from tests.postgres import Server
 
 WINDOW: ViewportSize = {"width": 1366, "height": 900}
+NUMBERS = itertools.count(1)
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "quiet harbour 7"  # of accounts, where there are any
 CHROMIUM = Path("/usr/bin/chromium")
@@ -127,6 +129,21 @@ def homely(home: Path, real_home: Path) -> Path:
     if (real_home / "vectors.sqlite").exists():
         shutil.copy(real_home / "vectors.sqlite", home / "vectors.sqlite")
     return home
+
+
+def beside(app: App, home: Path) -> dict[str, str]:
+    """The settings of one more app on the same articles, in this new home, with a base of its own of the same kind."""
+    os.symlink(app.home / "model", home / "model")
+    if not app.on_server:
+        os.symlink(app.home / "index", home / "index")
+        return {}
+    shutil.copy(app.home / "vectors.sqlite", home / "vectors.sqlite")
+    name, url = f"beside_{next(NUMBERS)}", sa.make_url(app.on_server)
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return {"KB_DATABASE_URL": url.set(database=name).render_as_string(hide_password=False)}
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from kb.calls import call
 from kb.db import Database
 from kb.people.users import ALLOWED, Action, Reach, Role
-from tests.browser.conftest import ROOT, App, health, start, wait_for
+from tests.browser.conftest import ROOT, App, beside, health, start, wait_for
 from tests.browser.test_pages import serious, wider_than_the_window
 from tests.security.test_permission import PAGES
 
@@ -31,14 +31,13 @@ FROM_ANOTHER_PAGE = {"edit"}  # not in the navigation: reached by a button, or b
 def site(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The sample base with one account a role."""
     home = tmp_path_factory.mktemp("roles")
-    for name in ("model", "index"):
-        os.symlink(app.home / name, home / name)
+    more = beside(app, home)
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
-    env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
+    env |= {"KB_DATABASE_URL": App("", app.articles, home, on_server=more.get("KB_DATABASE_URL", "")).database}
     for role in Role:
         command = [sys.executable, "-m", "kb", "user", "add", f"a.{role.value}", "--role", role.value]
         subprocess.run(command, cwd=ROOT, env=env, input=PASSWORD, text=True, check=True, capture_output=True)
-    served, process = start(app.articles, home)
+    served, process = start(app.articles, home, **more)
     try:
         wait_for(lambda: health(served.url) == "ready", 120, "the encoder is warm")
         yield served

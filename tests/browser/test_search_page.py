@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import App, answered, articles_shown, focused, health, opened, start, wait_for
+from tests.browser.conftest import App, answered, articles_shown, beside, focused, health, opened, start, wait_for
 from tests.indexer.test_reranker import make
 
 pytestmark = pytest.mark.browser
@@ -280,10 +279,9 @@ def test_a_question_that_stands_is_read_again_once_where_a_reranker_is_set_up(
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("model", "index"):
-        os.symlink(app.home / name, home / name)
+    more = beside(app, home)
     reranker = str(make(tmp_path / "tiny"))
-    own, process = start(app.articles, home, KB_RERANKER=reranker, KB_RERANKER_WEIGHT="900")
+    own, process = start(app.articles, home, KB_RERANKER=reranker, KB_RERANKER_WEIGHT="900", **more)
     try:
         wait_for(lambda: health(own.url) == "ready", 120, "the encoder is warm")
         page = opened(chromium.new_context(locale="en-US"), own.url)

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from kb.db import Database
 from kb.people import sessions
-from tests.browser.conftest import ROOT, App, answered, focused, health, sign_in, start, wait_for
+from tests.browser.conftest import ROOT, App, answered, beside, focused, health, sign_in, start, wait_for
 from tests.idp import CLIENT, SECRET, Idp, serving
 
 pytestmark = pytest.mark.browser
@@ -39,13 +39,13 @@ def idp() -> Iterator[Idp]:
 def site(app: App, idp: Idp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The sample base served with real accounts, 王敏 and Li Na, and to people of the company."""
     home = tmp_path_factory.mktemp("accounts")
-    for name in ("model", "index"):
-        os.symlink(app.home / name, home / name)
-    here = App("", app.articles, home)
+    more = beside(app, home)
+    here = App("", app.articles, home, on_server=more.get("KB_DATABASE_URL", ""))
     for name in ("wang.min", "li.na"):
         manage(here, "add", name, "--role", "agent", typed=PASSWORD)
     company = {"KB_OIDC_ISSUER": idp.url, "KB_OIDC_CLIENT": CLIENT, "KB_OIDC_SECRET": SECRET}
-    served, process = start(app.articles, home, **company, KB_OIDC_ROLES="kb-agents=agent,kb-leads=supervisor")
+    company |= {"KB_OIDC_ROLES": "kb-agents=agent,kb-leads=supervisor"}
+    served, process = start(app.articles, home, **company, **more)
     try:
         wait_for(lambda: health(served.url) == "ready", 120, "the encoder is warm")
         yield served

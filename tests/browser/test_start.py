@@ -31,7 +31,7 @@ def test_on_a_built_base_the_first_answer_comes_within_seconds_and_says_it_is_by
 ) -> None:
     end_calls(app)
     began = time.monotonic()
-    here, process = start(app.articles, app.home)
+    here, process = start(app.articles, app.home, KB_DATABASE_URL=app.database)
     try:
         wait_for(lambda: answers(here.url), 30, "the server answers")
         sign_in(context, here.url)
