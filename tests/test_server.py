@@ -20,6 +20,7 @@ from kb.calls import journal
 from kb.care import backup, doctor
 from kb.config import ROOT, Settings
 from kb.db import Database
+from kb.db import server as server_module
 from kb.errors import AwayError, StoreError
 from kb.i18n import explain
 from kb.people import audit
@@ -252,6 +253,27 @@ def test_a_backup_says_with_which_command_it_is_made(server: Server, database: D
     assert rows(restored) == rows(database) != []
     restored.close()
     server.drop(again)
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("postgresql+psycopg://a:s3cret@db:5433/kb", "postgresql://a@db:5433/kb"),
+        ("postgresql://kb", "postgresql://kb/"),
+        ("postgresql+psycopg://a@/kb?host=/run/pg", "postgresql://a@%2Frun%2Fpg/kb"),
+        (
+            "postgresql+psycopg://a:s3cret@/kb?host=one:5432&host=two:5433",
+            "'postgresql://a@one:5432,two:5433/kb?target_session_attrs=primary'",
+        ),
+        (
+            "postgresql+psycopg://a@/kb?host=one,two",
+            "'postgresql://a@one,two/kb?target_session_attrs=primary'",
+        ),
+    ],
+)
+def test_the_command_names_every_server_and_asks_the_primary(url: str, named: str) -> None:
+    dump = server_module.dump_command(sa.make_url(url))
+    assert dump == f"pg_dump --format=custom --file=firstcall.dump {named}"
 
 
 # --- a server that goes away ---------------------------------------------------------------------

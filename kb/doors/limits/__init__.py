@@ -130,7 +130,7 @@ class Limits:
             return counts
 
     def _hear(self, told: Iterable[Share]) -> None:
-        """Take from our buckets what others gave since we last heard: never more than they hold."""
+        """Take from our buckets what others gave since we last heard, down to one bucket below empty."""
         with self._lock:
             before, self._heard = self._heard, {}
             for one in told:
