@@ -53,7 +53,10 @@ def routes(desk: Desk) -> list[BaseRoute]:
             def recorded() -> dict[str, Any]:
                 return recorder.record(path, asked)
 
-            return {"ok": True, **await to_thread.run_sync(looked_up if reads else recorded)}
+            if reads:
+                return {"ok": True, **await to_thread.run_sync(looked_up)}
+            async with desk.records.turn():
+                return {"ok": True, **await to_thread.run_sync(recorded)}
 
         if not reads:
             works[path] = work

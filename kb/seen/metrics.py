@@ -54,7 +54,7 @@ _faults = Counter("firstcall_database_errors", "Transactions that failed.", ["ki
 _away = Gauge("firstcall_database_away", "1 while the database refused the last time.", registry=REGISTRY)
 _replays = Counter("firstcall_replays", "Gaps asked again.", ["outcome"], registry=REGISTRY)
 encoding = Gauge("firstcall_encoder_queue", "Batches being embedded or waiting for it.", registry=REGISTRY)
-queued = Gauge("firstcall_queue", "Searches and sign-ins that wait for their turn.", registry=REGISTRY)
+queued = Gauge("firstcall_queue", "Searches, records and sign-ins that wait for their turn.", registry=REGISTRY)
 
 
 def _listed(value: str, known: Collection[str]) -> str:

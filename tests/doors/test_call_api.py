@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from kb.calls.journal import Event
 from kb.calls.promises import Promise
 from kb.doors import call_api
 from kb.doors.payload import summary_text
+from kb.doors.recorder import Recorder
 from kb.doors.wire import MAX_BODY
 from kb.doors.wiring import AGAIN, Desk
 from kb.gaps import gap
@@ -28,6 +31,7 @@ from kb.people import preferences
 from tests.on_call import CARD_EN, client, desk_of, refused, told
 from tests.people_on_the_floor import ANN, BO, LI, MAY, MINUTE, PHONE, SUE
 from tests.small_base import SmallBase
+from tests.waiting import within
 
 HOUR = 3_600_000  # milliseconds
 NEAR = timedelta(seconds=20)
@@ -940,3 +944,21 @@ def test_what_is_written_is_told_to_the_floor(call_desk: Desk, may: TestClient) 
     assert woken == [True]
     refused(may, "/api/undo", {"id": "no-such"})
     assert woken == [True]
+
+
+def test_records_that_wait_keep_nobody_else_waiting_and_are_all_taken(
+    call_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(Recorder, "record", lambda *_: {"written": go_on.wait(20)})
+    many = 60  # more than anyio has threads
+    with client(call_desk, MAY) as page, ThreadPoolExecutor(many) as senders:
+        sent = [senders.submit(told, page, "/api/calls/call-1/end") for _ in range(many)]
+        try:
+            assert within(10, lambda: len(call_desk.records) == many - 2)
+            assert told(page, "/api/search", q="refund")["hits"]
+            assert told(page, "/api/mine")["ok"]
+            assert not any(one.done() for one in sent)
+        finally:
+            go_on.set()
+        assert [one.result()["written"] for one in sent] == [True] * many

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -213,3 +214,16 @@ def test_turns_are_shared_by_threads_with_event_loops_of_their_own() -> None:
 
     run(play)
     assert (inside, most, len(turns)) == ([0], [2], 0)
+
+
+def test_where_patience_has_no_end_nobody_is_refused() -> None:
+    async def play() -> None:
+        line = Line(patience=math.inf)
+        names = [str(n) for n in range(300)]
+        for name in names:
+            await line.come(name)
+        assert (len(line.turns), line.refused) == (299, {})
+        await line.end(*names)
+        assert line.had == names
+
+    run(play)

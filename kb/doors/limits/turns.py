@@ -34,7 +34,7 @@ class Turns:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """at_once: how many have their turn at the same time (≥ 1)
-        patience: seconds that anybody waits for it
+        patience: seconds that anybody waits for it; inf = nobody is refused
         refusal:  what who would wait longer is told, from the seconds after which to ask again
         """
         self._at_once, self._patience, self._refusal, self._clock = at_once, patience, refusal, clock
@@ -79,7 +79,7 @@ class Turns:
             older.set_exception(BusyError("replaced", seconds=1))
         try:
             with metrics.queued.track_inprogress():
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(None if math.isinf(self._patience) else self._patience):
                     await asyncio.wrap_future(mine)
         except BaseException as error:
             with self._lock:

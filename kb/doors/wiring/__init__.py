@@ -9,6 +9,7 @@ answered from one generation from its first step to its last.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 import time
@@ -72,6 +73,10 @@ def _search_busy(seconds: int) -> BusyError:
     return BusyError("search_busy", seconds=seconds)
 
 
+def _never(_: int) -> BusyError:
+    raise AssertionError("a record is never refused")
+
+
 def _sign_in_busy(seconds: int) -> BusyError:
     return BusyError("sign_in_busy", seconds=seconds)
 
@@ -89,6 +94,8 @@ class Desk:
     prover: Prover = field(default_factory=Prover)  # replays what gaps asked
     # One in the encoder and one beside it for each core: more would only stop each other (the interpreter's lock).
     searches: Turns = field(default_factory=lambda: Turns(CORES + 1, SEARCH_PATIENCE, _search_busy))
+    # Records are written one after another: those that wait need no thread of those that others answer with.
+    records: Turns = field(default_factory=lambda: Turns(2, math.inf, _never))
     # A password's hash fills a core for tens of milliseconds: one core is left to those who search.
     sign_ins: Turns = field(default_factory=lambda: Turns(max(1, CORES - 1), SIGN_IN_PATIENCE, _sign_in_busy))
     trouble: KBError | None = None  # what the last background step ran into
