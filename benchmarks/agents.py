@@ -196,7 +196,15 @@ class Agent:
             await asyncio.sleep(LOOK)
 
     async def _post(self, path: str, **body: Any) -> httpx.Response:
-        return await self._http.post(path, content=json.dumps(body), headers=self._headers)
+        sent = {"content": json.dumps(body), "headers": self._headers}
+        try:
+            return await self._http.post(path, **sent)
+        except (
+            httpx.ReadError,
+            httpx.RemoteProtocolError,
+        ):  # kept open, and closed as it was used: browsers send again
+            self._tally.done["sent again"] += 1
+            return await self._http.post(path, **sent)
 
 
 async def _at(due: float) -> None:

@@ -66,7 +66,11 @@ def serving(home: Path, counts: Mapping[Role, int]) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:  # what was measured is not lost with it
+                process.kill()
+                process.wait()
 
 
 def people(database_url: str, counts: Mapping[Role, int]) -> dict[str, str]:

@@ -60,6 +60,14 @@ def exists(url: str) -> bool:
     return address.get_backend_name() != "sqlite" or Path(address.database or "").is_file()
 
 
+_here = threading.local()  # `depth`: of the transactions this thread is in
+
+
+def is_held() -> bool:
+    """Whether this thread holds a connection: then it must wait for nobody who may wait for one."""
+    return bool(getattr(_here, "depth", 0))
+
+
 class Database:
     """One open database, at the version of this program. Safe to use from any thread."""
 
@@ -146,7 +154,11 @@ class Database:
     def _connected(self, wait: float, **options: Any) -> Iterator[sa.Connection]:
         try:
             with self._reached() as connection:
-                yield connection.execution_options(firstcall_wait=wait, **options)
+                _here.depth = before = getattr(_here, "depth", 0) + 1
+                try:
+                    yield connection.execution_options(firstcall_wait=wait, **options)
+                finally:
+                    _here.depth = before - 1
             self._away = False
             metrics.database_answered()
         except OUR_FAULT as error:

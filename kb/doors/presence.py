@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from kb.db import Database
+from kb.db import Database, is_held
 from kb.errors import StoreError
 from kb.people import accounts, audit, keys, sessions, users
 from kb.people.keys import Key
@@ -106,6 +106,11 @@ class Presence:
         found = self.remembered(key)
         if found is not None or not key:
             return found
+        known = self._known.get(key)
+        if known is not None and is_held():
+            # A page, which asked before it began its transaction. Waiting here for one who waits for a connection, it
+            # would be waited for: with every connection held like that nobody is answered any more.
+            return known.session
         with self._reading:  # whoever comes meanwhile waits for this one query
             return self.remembered(key) or self._read(key)
 
@@ -185,8 +190,9 @@ class Presence:
 
     def sign_out(self, key: str) -> None:
         """End a session, in this process at once."""
-        with self._reading, self._database().write() as connection:
+        with self._database().write() as connection:
             sessions.sign_out(connection, key)
+        with self._reading:  # not inside: who writes may be asking who they are
             self._known.pop(key, None)
 
     def note_refusal(self, user: str, about: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from kb import tables
-from kb.db import Database
+from kb.db import Database, is_held
+from kb.doors import presence
 from kb.doors.presence import JUMP, Clock, Presence
 from kb.errors import NotAllowedError
 from kb.people import accounts, audit, sessions
@@ -152,3 +156,45 @@ def test_a_jump_is_seen_to_once_the_database_takes_it(machine: Machine, here: Pr
         here.mind_clock()
     refuses[0] = False
     assert here._read(key)
+
+
+def test_pages_that_hold_every_connection_and_ask_who_looks_at_them_wait_for_nobody(
+    machine: Machine, here: Presence, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = signed_in(database, machine.wall)
+    assert here.session(key)
+    monkeypatch.setattr(presence, "FRESH", -1.0)  # what was read is never fresh
+    many = 15  # connections of one process
+    all_hold = threading.Barrier(many)
+
+    def page() -> str:
+        with database.read():
+            all_hold.wait(20)
+            found = here.session(key)
+            return found.user.id if found else ""
+
+    with ThreadPoolExecutor(many) as pages:
+        started = time.monotonic()
+        asked = [pages.submit(page) for _ in range(many)]
+        assert [one.result(60) for one in asked] == ["wang.min"] * many
+    assert time.monotonic() - started < 15  # SQLAlchemy gives up waiting for a connection after 30 s
+    assert not is_held()
+    here.sign_out(key)
+    assert here.session(key) is None
+
+
+def test_who_is_in_a_transaction_is_told_by_thread_and_until_it_ends(database: Database) -> None:
+    def hold(divisor: int) -> float:
+        with database.read():
+            assert is_held()
+            with ThreadPoolExecutor(1) as other:
+                assert not other.submit(is_held).result()
+            with database.read():
+                assert is_held()
+            assert is_held()
+            return 1 / divisor
+
+    assert (hold(1), is_held()) == (1.0, False)
+    with pytest.raises(ZeroDivisionError):
+        hold(0)
+    assert not is_held()
