@@ -28,7 +28,7 @@ from tests.browser.test_gaps import from_a_miss_to_its_answer
 from tests.browser.test_studio import ARTICLE, kept, source
 from tests.postgres import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # two servers warm up at once
 
 WANG_MIN = User("wang.min", "王敏", Role.EDITOR)
 LI_NA = User("li.na", "Li Na", Role.AGENT)
