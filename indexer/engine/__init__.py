@@ -12,6 +12,7 @@ in their segment and are masked, like everything the scope does not let through.
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -288,13 +289,15 @@ class FileEngine:
             return self._views[scope]
 
     def _view(self, scope: Scope) -> _View:
-        masks = [np.zeros(len(segment.entries), np.bool_) for segment in self.segments]
+        masks: list[Mask] = []
         numbers: dict[int, str] = {}
-        for id, (s, at) in self._places.items():
-            entry = self.segments[s].entries[at]
-            if may_see(scope, entry.article):
-                masks[s][at] = True
-                numbers[entry.number] = id
+        seen = np.zeros(len(self.ids), np.bool_)
+        for segment, order in zip(self.segments, self._order, strict=True):
+            kinds, of = segment.kinds
+            masks.append(np.array([may_see(scope, one) for one in kinds], np.bool_)[of] & (order >= 0))
+            seen[order[masks[-1]]] = True
+            entries = (segment.entries[at] for at in np.flatnonzero(masks[-1]).tolist())
+            numbers.update((entry.number, entry.article.id) for entry in entries)
         bits: dict[tuple[int, str], NDArray[np.uint8] | None] = {}
         for s, (segment, mask) in enumerate(zip(self.segments, masks, strict=True)):
             for field, rows in segment.chunk_rows.items():
@@ -302,13 +305,26 @@ class FileEngine:
                 if allowed.any():
                     bits[s, field] = None if allowed.all() else np.packbits(allowed, bitorder="little")
         learnt = self._learnt.allowed(numbers) if self._learnt else None
-        return _View(numbers, bits, learnt, self._mixed(frozenset(numbers.values())))
+        return _View(numbers, bits, learnt, self._mixed(seen))
 
-    def _mixed(self, ids: frozenset[str]) -> frozenset[str]:
-        """The languages that some of these articles are in and some are not, nor have a twin in among them."""
-        spoken = {id: self.article(id).lang.partition("-")[0] for id in ids}
-        sides = {id: {lang, spoken.get(self.article(id).twin, lang)} for id, lang in spoken.items()}
-        return frozenset(lang for lang in set(spoken.values()) if any(lang not in side for side in sides.values()))
+    def _mixed(self, seen: Mask) -> frozenset[str]:
+        """The languages that some of the articles seen, (n,) in the order of `ids`, are in and some are not, nor have a
+        twin in among them."""
+        langs, of, twins = self._spoken
+        twin = np.where((twins >= 0) & seen[twins], of[twins], of)[seen]
+        own = of[seen]
+        return frozenset(langs[at] for at in np.unique(own).tolist() if ((own != at) & (twin != at)).any())
+
+    @functools.cached_property
+    def _spoken(self) -> tuple[Sequence[str], NDArray[np.int32], NDArray[np.int32]]:
+        """The languages; of each article in the order of `ids` which it is in, and where its twin stands, -1 for none.
+        Both (n,)."""
+        places = {id: at for at, id in enumerate(self.ids)}
+        langs: dict[str, int] = {}
+        articles = [self.article(id) for id in self.ids]
+        spoken = (langs.setdefault(one.lang.partition("-")[0], len(langs)) for one in articles)
+        of = np.fromiter(spoken, np.int32, len(articles))
+        return tuple(langs), of, np.fromiter((places.get(one.twin, -1) for one in articles), np.int32, len(articles))
 
     def titles(self) -> Vector:
         """What each article asks, the mean of its own questions and title, (n, dim), in the order of `ids`."""

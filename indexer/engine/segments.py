@@ -7,7 +7,7 @@ import functools
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -25,6 +25,7 @@ from kb.failpoints import reached
 from kb.finding.chunks import ANSWERS, ASKS, KINDS, Chunk, cut
 from kb.finding.search import Tokens, Vector
 from kb.finding.spelling import NOTHING, Vocabulary, vocabulary
+from kb.people.scope import facets
 
 FIELDS: Mapping[str, tuple[str, ...]] = {"asks": ASKS, "answers": ANSWERS}
 
@@ -72,6 +73,16 @@ class Segment:
             self.chunk_rows[name] = np.flatnonzero(_of_field(table, name))
         self._chunks: dict[int, Sequence[Chunk]] = {}  # of the articles that were looked at last
         self._tokens = TokenStore(folder) if (folder / "tokens.npy").exists() else None
+
+    @functools.cached_property
+    def kinds(self) -> tuple[Sequence[Article], NDArray[np.int32]]:
+        """An article of each kind that scopes tell apart, and of each article which kind it is, (n,): a large base has
+        dozens, and a scope looks at those."""
+        number: dict[Hashable, int] = {}
+        articles = [entry.article for entry in self.entries]
+        of = np.fromiter((number.setdefault(facets(one), len(number)) for one in articles), np.int32, len(articles))
+        _, first = np.unique(of, return_index=True)
+        return [articles[at] for at in first.tolist()], of
 
     @functools.cached_property
     def titles(self) -> Vector:

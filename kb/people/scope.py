@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -59,6 +60,12 @@ def is_valid_on(article: Visible, day: date) -> bool:
     return (article.valid_from is None or article.valid_from <= day) and (
         article.valid_until is None or day <= article.valid_until
     )
+
+
+def facets(article: Visible) -> Hashable:
+    """All that `may_see` looks at: two articles that agree in it are seen by the same askers."""
+    who = article.state, article.lang, article.governance, article.teams, article.products
+    return *who, article.valid_from, article.valid_until
 
 
 def may_see(scope: Scope, article: Visible) -> bool:

@@ -16,6 +16,7 @@ from kb.people.scope import (
     GOVERNANCE,
     STATES,
     Scope,
+    facets,
     is_valid_on,
     may_see,
 )
@@ -188,3 +189,18 @@ def test_a_wider_scope_never_sees_less(one: Scope, other: Scope, article: Facts)
     both = {name: getattr(one, name) | getattr(other, name) for name in SETS}
     wider = replace(one, **both, expired=one.expired or other.expired)
     assert may_see(wider, article) or not may_see(one, article)
+
+
+def test_what_a_scope_may_tell_apart_is_all_in_the_facets() -> None:
+    other = {
+        "lang": "en",
+        "state": "wip",
+        "governance": "experience",
+        "teams": ("payments",),
+        "products": (),
+        "valid_from": DAY,
+        "valid_until": DAY,
+    }
+    assert other.keys() == {field.name for field in fields(Facts)}
+    kinds = {facets(replace(ARTICLE, **{name: value})) for name, value in other.items()}  # type: ignore[arg-type]
+    assert len(kinds | {facets(ARTICLE), facets(replace(ARTICLE))}) == len(other) + 1
