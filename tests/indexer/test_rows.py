@@ -19,7 +19,7 @@ from indexer.build import Report, preview
 from indexer.build import rows as building
 from indexer.build.rows import preview as preview_rows
 from indexer.engine import Engine, Lesson
-from indexer.engine.postgres import words
+from indexer.engine.postgres import parts, words
 from indexer.engine.postgres.engine import PostgresEngine
 from indexer.generation import Opened
 from indexer.generation.rows import draft as drafts
@@ -210,6 +210,18 @@ def test_what_the_base_says_is_read_once_whatever_is_saved(base: SmallBase) -> N
     after = base.open().engine.lexicon
     assert after._parts[0] is before[0]
     assert after.count("hold") == 4
+
+
+def test_what_articles_ask_is_read_some_articles_at_a_time(
+    base: SmallBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MEANS_AT_ONCE", 2)
+    publish_rounds(base, 1)
+    base.write("untitled", "Hold it.", body="Hold it. Turn it over.")  # asks nothing: what it answers stands for that
+    base.build()
+    titles = base.open().engine.titles()
+    assert titles.shape == (4, 64)
+    np.testing.assert_allclose(titles, same_in_files(base, tmp_path / "files").titles(), atol=1e-6)
 
 
 def test_of_common_words_fewer_are_kept(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ MAX_ARTICLES = 20_000  # whose text is kept: some hundred megabytes where articl
 MAX_PARTS = 1_000  # whose vectors and tokens are kept: about 40 KB each
 MAX_TEXTS = 2_000
 MAX_SEGMENTS = 256  # whose vocabulary is kept: the base's and those since
+MEANS_AT_ONCE = 10_000  # articles: all of a large base in one statement would take as long as one may
 AHEAD = 256  # articles read at once for whoever reads one after another
 
 T = TypeVar("T")
@@ -137,9 +138,10 @@ class Library:
         means: dict[int, Vector] = {}
         for table in self.shelf.fields.values():  # what is asked first
             missing = [number for number in numbers if number not in means]
-            if missing:
+            for start in range(0, len(missing), MEANS_AT_ONCE):
+                these = among(table.c.article, missing[start : start + MEANS_AT_ONCE])
                 mean = sent(sa.func.avg(table.c.row)).label("mean")
-                some = sa.select(table.c.article, mean).where(among(table.c.article, missing)).group_by(table.c.article)
+                some = sa.select(table.c.article, mean).where(these).group_by(table.c.article)
                 means |= {row.article: received(bytes(row.mean)) for row in asker.rows(some)}
         return means
 
