@@ -6,7 +6,8 @@
 Articles of ten chunks are written, built, opened and asked through the product's own doors; only the encoder is a
 stand-in that draws its rows and tokens from real ones (benchmarks/drawn.py), and its time is taken off. Each build and
 each serving is a process of its own, so that memory is its own. PostgreSQL is a server of this machine with its files
-on disk, which writes as a real one does (fsync). The result is written after each size: a run cut short keeps those.
+on disk, which writes as a real one does (fsync). The result is written after each size, and what OUT has of the same
+commit is kept: sizes may be measured in several runs.
 
     build_s         articles' files → published, without the encoder      build_peak_mb  most resident meanwhile
     disk_mb         of the generation; articles_mb and cache_mb (vectors by text) lie beside it
@@ -338,6 +339,14 @@ def main() -> None:
     run(given)
 
 
+def begun(to: Path | None) -> dict[str, dict[str, Figures]]:
+    """What a run of this very commit has measured already: one that was cut short is gone on with."""
+    if to is None or not to.exists():
+        return {}
+    found = json.loads(to.read_text("utf-8"))
+    return dict(found["sizes"]) if found["commit"] == commit() else {}
+
+
 def run(given: argparse.Namespace) -> None:
     """Measure every size and write what there is after each."""
     from indexer.encoder import SentenceEncoder
@@ -346,7 +355,7 @@ def run(given: argparse.Namespace) -> None:
     sample = read_all(ROOT / "articles")[0]
     with closing(VectorCache(settings().home / "vectors.sqlite")) as cache:
         source = real(sample, SentenceEncoder(settings()), cache)
-    by_size: dict[str, dict[str, Figures]] = {}
+    by_size = begun(given.json)
     for articles in map(int, given.articles.split(",")):
         for profile in PROFILES if given.profile == "both" else (given.profile,):
             with jobs(profile, articles, given) as job:

@@ -140,3 +140,13 @@ def test_a_result_has_each_figure_by_size() -> None:
     tree = scale.tree({"1000": {"files": FIGURES}, "2000": {"files": FIGURES | {"build_s": 30.0}}}, "")
     assert (tree["systems"]["files"]["build_s_1000"], tree["systems"]["files"]["build_s_2000"]) == (12.0, 30.0)
     assert "note" not in tree
+
+
+def test_a_run_goes_on_with_what_the_same_commit_has_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "scale.json"
+    assert scale.begun(file) == {}
+    tree = scale.tree({"1000": {"files": FIGURES}}, "")
+    file.write_text(json.dumps(tree), "utf-8")
+    assert scale.begun(file) == {"1000": {"files": FIGURES}}
+    monkeypatch.setattr(scale, "commit", lambda: "another")
+    assert scale.begun(file) == {}
