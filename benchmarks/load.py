@@ -27,7 +27,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import math
 import random
 import tempfile
 import time
@@ -61,6 +60,7 @@ BESIDE = 50  # who work beside a storm, and who come when the load has fallen
 RECOVERY = 30.0  # seconds within which the server is its old self, once fewer ask
 COLLAPSE = 0.8  # of the best throughput that has to be left past the knee
 WINDOW = 5.0  # seconds
+NEVER = 1e6  # seconds or milliseconds: JSON knows no infinity
 ROUNDS = 2  # of quiet and publishing, in turns
 
 
@@ -97,14 +97,14 @@ def figures(tally: Tally, seconds: float) -> dict[str, float]:
 
 
 def recovered(tally: Tally, bound: float = P95, window: float = WINDOW) -> float:
-    """Seconds from its beginning until a window begins whose 95th percentile is within the bound; inf for never."""
+    """Seconds from its beginning until a window begins whose 95th percentile is within the bound; `NEVER` for never."""
     due = np.array([one.due - tally.begun for one in tally.times if one.kind in STEPS])
     ms = np.array(waited(tally))
     for start in np.arange(0.0, due.max(initial=0.0) - window + 0.5, 0.5):
         inside = ms[(due >= start) & (due < start + window)]
         if len(inside) and np.percentile(inside, 95) <= bound:
             return float(start)
-    return math.inf
+    return NEVER
 
 
 def knee(steps: Sequence[Mapping[str, float]], bound: float = P95) -> int:
@@ -219,7 +219,7 @@ class Load:
         had |= {**percentiles(waited(beside), "beside_"), "errors": float(len(tally.errors + beside.errors))}
         name = f"{len(names)} sign-ins in {STORM_SECONDS:g} s: p95 ms to the drawn page"
         return had, [
-            Promise(name, had.get("p95_ms", math.inf), STORM_P95 + 0.1),
+            Promise(name, had.get("p95_ms", NEVER), STORM_P95 + 0.1),
             Promise("errors in the storm", had["errors"], 1, note=[*tally.errors, *beside.errors, ""][0]),
         ]
 
@@ -274,7 +274,7 @@ class Load:
         had = {"minutes": minutes, "searches": float(len(tally.times)), **percentiles(waited(tally))}
         name = f"{STEADY_RATE:g} searches a second for {minutes:g} minutes: p95 ms"
         return had, [
-            Promise(name, had.get("p95_ms", math.inf), STEADY_P95 + 0.1),
+            Promise(name, had.get("p95_ms", NEVER), STEADY_P95 + 0.1),
             Promise("errors of these", len(tally.errors), 1, note=[*tally.errors, ""][0]),
         ]
 

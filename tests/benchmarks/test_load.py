@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from benchmarks.agents import Tally, Timed
-from benchmarks.load import change, figures, from_soak, knee, percentiles, recovered
+from benchmarks.load import NEVER, change, figures, from_soak, knee, percentiles, recovered
 
 
 def tally(*searches: tuple[float, float], kind: str = "search") -> Tally:
@@ -38,14 +36,14 @@ def test_the_time_that_a_try_took_leaves_out_those_that_were_refused_before() ->
     assert (figures(seen, 1)["p95_ms"], figures(seen, 1)["let_in_p95_ms"]) == (3000, 80)
 
 
-@pytest.mark.parametrize(("slow_for", "seconds"), [(0.0, 0.0), (4.0, 4.0), (9.9, 10.0), (60.0, math.inf)])
+@pytest.mark.parametrize(("slow_for", "seconds"), [(0.0, 0.0), (4.0, 4.0), (9.9, 10.0), (60.0, NEVER)])
 def test_it_is_recovered_from_the_first_window_on_that_is_fast(slow_for: float, seconds: float) -> None:
     seen = tally(*((at, 900.0 if at < slow_for else 40.0) for at in np.arange(0, 35, 0.25)))
     assert recovered(seen, bound=150, window=5) == seconds
 
 
 def test_nobody_who_worked_is_no_recovery() -> None:
-    assert recovered(Tally()) == math.inf
+    assert recovered(Tally()) == NEVER
 
 
 def test_the_knee_is_the_last_step_before_the_first_that_was_too_slow_or_failed() -> None:
