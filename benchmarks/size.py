@@ -57,7 +57,7 @@ def cost(scale: Tree) -> str:
 
 HEADER = (
     "build",
-    "most memory meanwhile",
+    "its process at most",
     "disk",
     "opens in",
     "memory",
@@ -73,7 +73,7 @@ def _line(size: str, one: Mapping[str, float]) -> list[str]:
     return [
         f"{int(size):,}",
         _seconds(one["build_s"]),
-        _mb(one["build_peak_mb"] - one["program_mb"]),
+        _mb(one["build_peak_mb"]),
         _mb(one["disk_mb"]),
         _seconds(one["open_s"]),
         _mb(one["serving_mb"] - one["program_mb"]),
@@ -94,7 +94,7 @@ def _mb(value: float) -> str:
 
 
 def _hours(value: float) -> str:
-    return f"{value:.0f} h" if value >= 3 else f"{60 * value:.0f} min"
+    return f"{value:.0f} h" if value >= 3 else f"{60 * value:.0f} min" if value >= 0.05 else f"{3600 * value:.0f} s"
 
 
 # --- computed ------------------------------------------------------------------------------------
