@@ -131,7 +131,7 @@ class Floor:
 
     @asynccontextmanager
     async def _browser(self) -> AsyncIterator[httpx.AsyncClient]:
-        limits = httpx.Limits(max_connections=20, max_keepalive_connections=20)
+        limits = httpx.Limits(max_connections=20, keepalive_expiry=3)  # before the server closes what is idle
         async with httpx.AsyncClient(base_url=self._server.url, timeout=30, limits=limits) as http:
             yield http
 
