@@ -8,6 +8,7 @@ before it; a search that is refused for there are too many is asked again, as th
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import ssl
@@ -69,7 +70,7 @@ class Agent:
         self._number, self._http, self._tab, self._crowd = number, http, tab, crowd
         self._headers = {"cookie": cookie}
         self._ui = ("zh", "en")[number % 2]
-        self._draw = random.Random(number)
+        self._draw, self._calls = random.Random(number), itertools.count()
         self._tally, self._haste = Tally(), 1.0
 
     async def work(self, until: float, tally: Tally, haste: float = 1.0) -> None:
@@ -79,7 +80,7 @@ class Agent:
         looking = asyncio.create_task(self._look())
         try:
             while True:
-                call = f"load-{uuid4().hex}"
+                call = f"load-{self._number}-{next(self._calls)}"  # random digits may look like a telephone number
                 article, question = self._crowd.asked()
                 for step in STEPS:
                     await _at(min(due, until))

@@ -359,7 +359,8 @@ def report(found: Tree) -> str:
     ]
     rest = [f"{name}: {found[name]}" for name in ("past", "publishing", "storm", "steady") if name in found]
     kept = table(["goal", "value", "below", "low", "high", ""], goals)
-    return "\n\n".join([table(names, rows), f"knee: {found['knee']} sessions", *rest, kept, machine()])
+    notes = [one["note"] for one in found["goals"] if one.get("note")]
+    return "\n\n".join([table(names, rows), f"knee: {found['knee']} sessions", *rest, kept, *notes, machine()])
 
 
 def main() -> int:
