@@ -277,13 +277,11 @@ def codes(text: str, *, spoken: bool = False) -> frozenset[str]:
 
 def marks(text: str, question: str) -> list[tuple[int, int]]:
     """Where `text` has the question's words: disjoint `[start, end)` in order, for highlighting."""
-    wanted = query_terms(question)
-    folded, places = folded_places(text)
-    spans = sorted(
-        (places[term.start], places[term.end - 1] + 1)  # one character as written may hold several terms: ㏘
-        for term in (*folded_terms(folded), *(Term(*number) for number in numbers(folded)))
-        if term.text not in _FUNCTION_STEMS
-        and (term.text in wanted.words or (wanted.prefix and term.text.startswith(wanted.prefix)))
+    wanted = _asked(question)
+    spans = (
+        (term.start, term.end)
+        for term in _placed(text)
+        if term.text in wanted.words or (wanted.prefix and term.text.startswith(wanted.prefix))
     )
     joined: list[tuple[int, int]] = []
     for start, end in spans:
@@ -292,6 +290,30 @@ def marks(text: str, question: str) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+@functools.lru_cache(maxsize=100)
+def _asked(question: str) -> QueryTerms:
+    """One question marks every passage that is shown for it."""
+    return query_terms(question)
+
+
+@functools.lru_cache(maxsize=4_000)
+def _placed(text: str) -> tuple[Term, ...]:
+    """The terms of a text that mean something, each where it stands as written, in order; the same passages are shown
+    again and again."""
+    folded, places = folded_places(text)
+    return tuple(
+        sorted(
+            (
+                # one character as written may hold several terms: ㏘
+                Term(term.text, places[term.start], places[term.end - 1] + 1)
+                for term in (*folded_terms(folded), *(Term(*number) for number in numbers(folded)))
+                if term.text not in _FUNCTION_STEMS
+            ),
+            key=lambda term: (term.start, term.end),
+        )
+    )
 
 
 # --- lists that leave the house ------------------------------------------------------------------
