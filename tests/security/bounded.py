@@ -201,6 +201,7 @@ KINDS: Mapping[str, Callable[[str], Any]] = {
     "Mapping[str, float]": lambda _: {},
     "Iterable[tuple[str, str]]": lambda flood: [(flood, "a")],
     "Sequence[tuple[str, str]]": lambda flood: [("a", flood)],
+    "Sequence[tuple[str, float]]": lambda flood: [(flood, 1.0)],
     "Callable[[str], Article | None]": lambda flood: lambda _: article(flood),
     "Iterable[Sequence[object]]": lambda flood: [[flood]],
     "Sequence[Bulletin]": lambda _: [BULLETIN],

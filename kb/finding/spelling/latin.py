@@ -34,7 +34,7 @@ def grown(start: str, near: Sequence[tuple[str, float]]) -> str:
     """The word that some folded texts, each with its weight, say most of those that begin so; '' for none."""
     weight: Counter[str] = Counter()
     for said, counts in near:
-        for word in re.findall(rf"(?<![a-z0-9]){start}[a-z]+(?![a-z0-9])", said):
+        for word in re.findall(rf"(?<![a-z0-9]){re.escape(start)}[a-z]+(?![a-z0-9])", said):
             weight[word] += counts  # type: ignore[assignment]
     return max(weight, key=lambda word: (weight[word], word), default="")
 
