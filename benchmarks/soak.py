@@ -32,7 +32,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,14 +50,19 @@ from benchmarks.server import Server, serving
 from benchmarks.steady import Promise, Sample, drift, flat, growth, sample
 from benchmarks.websocket import PageError, Tab, opened, signed_in
 from kb import tables
+from kb.calls import call as calls
+from kb.calls.journal import Event
 from kb.content.articles import Article, read_all
 from kb.db import Database
-from kb.people.users import Role
+from kb.gaps import gap
+from kb.gaps.gap import Report
+from kb.people.users import Role, User
 
 MEMORY, COUNTED, DRIFT = 0.05, 5, 0.10  # what is promised: shares, and how many more
 WARM_UP, MOST_WARM_UP = 0.5, 300.0  # share of the time that is not judged, and seconds of it at most
 FOUND_WITHIN = 60.0  # seconds after a save, then it counts as lost
 CURVE = 60  # rows of the published curve
+TEAM, GAPS_BEFORE = frozenset({"payments"}), 100
 PEOPLE = {Role.AGENT: 10, Role.SUPERVISOR: 2, Role.EDITOR: 2}
 COMING = (Role.AGENT, Role.AGENT, Role.SUPERVISOR, Role.AGENT, Role.AGENT, Role.EDITOR)
 PAGES: Mapping[Role, tuple[str, ...]] = {  # what each looks through; "" is the first page
@@ -97,7 +102,43 @@ class Seen:
 KEPT = {"event": tables.event, "report": tables.gap_report, "promise": tables.promise}
 
 
+# --- the day before ------------------------------------------------------------------------------
+
+
+def yesterday(server: Server, spoken: Sequence[Article]) -> None:
+    """A day's calls: each article solved its first question for two agents, and a hundred gaps were recorded.
+
+    Else what calls teach would begin in the middle of the half-hour, and the floor that is judged be two.
+    """
+    at = datetime.now(UTC) - timedelta(days=1)
+    agents = [User(name, name, Role.AGENT, TEAM) for name in ("agent.0", "agent.1")]
+    database = Database(server.database)
+    for (n, one), by in itertools.product(enumerate(spoken), agents):
+        id = f"before-{n}-{by.id}"
+        with database.write() as connection:
+            calls.begin(connection, by, id, at)
+            facts = {"query": one.questions[0], "agent": by.id, "call": id}
+            happened = [
+                Event(f"{id}-{kind}", at=at + timedelta(seconds=i), kind=kind, article=article, **facts)
+                for i, (kind, article) in enumerate((("search", ""), ("open", one.id), ("solved", one.id)))
+            ]
+            calls.record(connection, by, id, happened, at)
+            calls.end(connection, by, id, at + timedelta(minutes=1))
+    for n in range(GAPS_BEFORE):
+        asked = f"{spoken[n % len(spoken)].questions[0]} {n} (nobody knew)"
+        with database.write() as connection:
+            gap.record(
+                connection, agents[0], Report(f"before-{n}", f"gap-{n}", "before-0-agent.0", "agent.0", at, asked)
+            )
+    database.close()
+
+
 # --- the floor -----------------------------------------------------------------------------------
+
+
+def spoken(base: Sequence[Article]) -> list[Article]:
+    """The articles that everybody's callers ask for."""
+    return [one for one in base if one.state == "validated" and not one.teams and one.questions]
 
 
 class Floor:
@@ -109,7 +150,7 @@ class Floor:
         self._end = self._begun + seconds
         self._tabs: set[asyncio.Task[None]] = set()
         self._base: list[Article] = read_all(server.articles)[0]
-        self._spoken = [one for one in self._base if one.state == "validated" and not one.teams and one.questions]
+        self._spoken = spoken(self._base)
         self.seen = Seen()
 
     @property
@@ -357,6 +398,7 @@ def figures(seen: Seen) -> dict[str, float]:
 def soak(seconds: float, pace: Pace) -> Seen:
     """Serve and use it for so long."""
     with tempfile.TemporaryDirectory(prefix="firstcall-") as work, serving(Path(work), PEOPLE) as server:
+        yesterday(server, spoken(read_all(server.articles)[0]))
         return asyncio.run(Floor(server, seconds, pace).open())
 
 

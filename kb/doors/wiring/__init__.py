@@ -327,12 +327,14 @@ class Desk:
             if self.teacher.publish(self.settings, engine, encoder, at):
                 self.open()
 
-    def measure(self, at: datetime) -> None:
-        """Measure how much what was learnt counts, where it may be something else by now: seconds, for which neither a
-        call that is solved nor a save waits. Raises PublishError while another publishes."""
+    def measure(self, at: datetime) -> bool:
+        """Measure how much what was learnt counts, where it may be something else by now, and whether it is: seconds,
+        for which neither a call that is solved nor a save waits. Raises PublishError while another publishes."""
         served = self.fitting()
-        if served and self.encoder and self.teacher.measure(self.settings, served, self.encoder, at):
+        news = bool(served and self.encoder and self.teacher.measure(self.settings, served, self.encoder, at))
+        if news:
             self.open()
+        return news
 
     def effect(self, one: Learnt, by: User) -> tuple[int, int]:
         """The rank of an article for a question it learnt, as it is and as if it had not learnt it; 0 = not shown."""

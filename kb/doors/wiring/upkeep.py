@@ -53,6 +53,12 @@ def share_memory() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
+def give_back() -> None:
+    """Return to the system what a step of work in the background needed for a moment: glibc would keep most of it."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 class Upkeep:
     """The threads of one desk, from `start` to `stop`."""
 
@@ -76,7 +82,7 @@ class Upkeep:
         self._again("check the index", lambda: rest(CHECK_SECONDS), self._check)
         self._again("read the floor", desk.floor.wait, self._keep_floor)
         self._again("learn from calls", self._await_written, self._learn)
-        self._again("measure what was learnt", lambda: rest(LEARN_SECONDS), desk.measure)
+        self._again("measure what was learnt", lambda: rest(LEARN_SECONDS), self._measure)
         self._again("keep the gaps", lambda: rest(GAPS_SECONDS), self._keep_gaps)
         self._again("replay gaps", desk.prover.wait, desk.prove)
         self._again("stamp changes", self._await_published, self._stamp_changes)
@@ -210,6 +216,7 @@ class Upkeep:
         try:
             self._publish()
             desk.opened_anew()
+            give_back()
             desk.trouble = None
             desk.failures.over()
             self._damaged = ""
@@ -288,6 +295,10 @@ class Upkeep:
         except PublishError:  # another publishes: again as soon as it has
             self._stop.wait(FOLLOW_SECONDS)
             self._desk.floor.written.set()
+
+    def _measure(self, at: datetime) -> None:
+        if self._desk.measure(at):
+            give_back()
 
     def _keep_gaps(self, at: datetime) -> None:
         desk = self._desk

@@ -92,7 +92,7 @@ def test_a_link_in_a_folder_is_not_followed(tmp_path: Path) -> None:
     assert [one.error.code for one in made.refused] == ["import_no_file"]
 
 
-# Named: a zip holds the hour it was made, and the two workers must collect the same names.
+# Named: a zip holds the hour it was made, and the workers must collect the same names.
 @pytest.mark.parametrize(
     "raw",
     [b"", b"PK", b"PK\x03\x04" + b"\xff" * 40, zipped({"a.md": GOOD})[:-30], b"<html>"],
