@@ -41,7 +41,7 @@ def job(tmp_path: Path, source: Real) -> scale.Job:
 def holds(found: scale.Figures) -> None:
     """What must be so of a small base, whatever the machine does besides."""
     assert found["recall@10"] == 1.0  # it is small enough to be compared one by one
-    assert found["serving_mb"] > found["program_mb"] > 50
+    assert found["serving_mb"] >= found["program_mb"] > 50  # this process had memory to spare before
     assert found["disk_mb"] > 1
     assert found["build_peak_mb"] > 50
     assert 0 < found["search_p50_ms"] <= found["search_p95_ms"]
