@@ -20,9 +20,9 @@ run: index
 index: setup
 	$(BIN)/python -m indexer build --if-missing
 
-# Two at a time: the flows in Chromium, which mostly wait, and the rest
+# Three at a time on two cores: the flows in Chromium, which mostly wait, and the rest in two
 test: setup-dev browser tools
-	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
 
 # The flows in Chromium, with all that happens kept by a PostgreSQL server
 browser-on-postgresql: setup-dev browser tools

@@ -24,6 +24,8 @@ from kb.config import PACKAGED_MODEL, Settings
 from kb.db import Database
 from tests.postgres import Server
 
+expect.set_options(timeout=15_000)  # two other workers may have both cores for a moment
+
 WINDOW: ViewportSize = {"width": 1366, "height": 900}
 NUMBERS = itertools.count(1)
 ROOT = Path(__file__).resolve().parents[2]
