@@ -33,6 +33,7 @@ from kb.people import preferences
 from kb.people.users import User
 
 LONGEST_AGO = timedelta(hours=24)
+SOON = timedelta(hours=2)  # a call-back in so long is not tomorrow's, whatever the date says: people work at night
 PATIENCE = 1.0  # seconds that whoever only looks waits for the database
 
 
@@ -111,9 +112,10 @@ def _now(asked: Asked) -> datetime:
 
 
 def mine(desk: Desk, connection: Connection, by: User, at: datetime) -> dict[str, Any]:
-    """What waits for this person: call-backs due today, answers to gaps they met, bulletins they have not seen."""
+    """What waits for this person: call-backs due today or `SOON`, answers to gaps they met, bulletins they have not
+    seen."""
     tomorrow = desk.site.today(at) + timedelta(days=1)
-    until = datetime.combine(tomorrow, time(), desk.site.zone)
+    until = max(datetime.combine(tomorrow, time(), desk.site.zone), at + SOON)
     return payload.of_mine(
         promises.due(connection, by, until), gap.answered(connection, by), bulletins.unseen(connection, by, at)
     )

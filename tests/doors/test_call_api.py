@@ -21,6 +21,7 @@ from kb.calls import bulletins, call, flags, journal, promises
 from kb.calls.journal import Event
 from kb.calls.promises import Promise
 from kb.doors import call_api
+from kb.doors.call_api import SOON, mine
 from kb.doors.payload import summary_text
 from kb.doors.recorder import Recorder
 from kb.doors.wire import MAX_BODY
@@ -426,10 +427,26 @@ def test_a_promise_is_made_kept_and_reopened(call_desk: Desk, may: TestClient) -
 def test_mine_are_the_promises_due_on_the_sites_day(call_desk: Desk, may: TestClient, bo: TestClient) -> None:
     today = datetime.now(SHANGHAI)
     last = today.replace(hour=23, minute=59, second=59, microsecond=999_999)
-    for id, due in (("p-1", last), ("p-2", last + timedelta(minutes=1)), ("p-0", today)):
+    for id, due in (("p-1", last), ("p-2", last + timedelta(minutes=1)), ("p-0", today), ("p-3", last + SOON)):
         told(may, "/api/promises", ago=60_000, id=id, call="call-1", what=id, due=due.isoformat())
-    assert [one["id"] for one in told(may, "/api/mine")["promises"]] == ["p-0", "p-1"]
+    assert mine_at(call_desk, last.replace(hour=12)) == ["p-0", "p-1"]
+    assert [one["id"] for one in told(may, "/api/mine")["promises"]][:2] == ["p-0", "p-1"]
     assert told(bo, "/api/mine")["promises"] == []
+
+
+def test_shortly_before_midnight_those_of_the_next_hours_are_mine_too(call_desk: Desk, may: TestClient) -> None:
+    late = datetime.now(SHANGHAI).replace(hour=23, minute=30)
+    for id, hours in (("p-1", 1), ("p-2", 2), ("p-3", 2.1)):
+        due = late + timedelta(hours=hours)
+        told(may, "/api/promises", ago=60_000, id=id, call="call-1", what=id, due=due.isoformat())
+    assert mine_at(call_desk, late) == ["p-1", "p-2"]
+    assert mine_at(call_desk, late.replace(hour=21)) == []
+
+
+def mine_at(desk: Desk, at: datetime) -> list[str]:
+    """The promises that wait for May at a moment."""
+    with desk.database.read() as connection:
+        return [one["id"] for one in mine(desk, connection, MAY, at)["promises"]]
 
 
 def test_mine_are_the_calls_that_i_am_on(call_desk: Desk, may: TestClient, bo: TestClient) -> None:
