@@ -48,6 +48,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("new_url", PROFILES[: 1 if embedded else 2], indirect=True)
 
 
+class Told:
+    """Prints each failure when it happens: of a run that is cut off there is no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.terminal.write_line(f"\n{report.when} of {report.nodeid} failed")
+            self.terminal.write_line(report.longreprtext[-6000:])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Told(config))
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     profile = dict(report.user_properties).get("profile")
     if report.when == "call" and report.passed and isinstance(profile, str):
