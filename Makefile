@@ -22,7 +22,7 @@ index: setup
 
 # Three at a time on two cores: the flows in Chromium, which mostly wait, and the rest in two
 test: setup-dev browser tools
-	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --max-worker-restart 3 --no-loadscope-reorder
 
 # The flows in Chromium, with all that happens kept by a PostgreSQL server
 browser-on-postgresql: setup-dev browser tools
