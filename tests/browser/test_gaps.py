@@ -78,11 +78,12 @@ def on_gap(context: BrowserContext, app: App, gap: str, lang: str) -> Page:
 def test_what_nobody_could_answer_is_given_written_proven_and_told(
     chromium: Browser, context: BrowserContext, app: App, lang: str
 ) -> None:
-    from_a_miss_to_its_answer(chromium, context, app, lang)
+    id, gap = from_a_miss_to_its_answer(chromium, context, app, lang)
+    assert (gap.state, gap.owner, gap.article) == ("verified", "editor", id)
 
 
-def from_a_miss_to_its_answer(chromium: Browser, context: BrowserContext, app: App, lang: str) -> None:
-    """Agent, supervisor, editor, agent."""
+def from_a_miss_to_its_answer(chromium: Browser, context: BrowserContext, app: App, lang: str) -> tuple[str, Any]:
+    """Agent, supervisor, editor, agent: the id of the article that was written, and the gap in the end."""
     words, question = WORDS[lang], WORDS[lang]["question"]
     agent = opened(context, f"{app.url}/?hl={lang}")
     agent.keyboard.type(question)
@@ -117,6 +118,7 @@ def from_a_miss_to_its_answer(chromium: Browser, context: BrowserContext, app: A
         wait_for(lambda: gap_of(app, question).state == "verified", 90, "its own question finds the article")
         agent.goto(f"{app.url}/today?hl={lang}")
         expect(agent.get_by_text(words["title"]).first).to_be_visible(timeout=30_000)
+        return id, gap_of(app, question)
     finally:
         editor.close()
         for path in app.articles.rglob(f"{id}.md"):

@@ -184,7 +184,8 @@ def test_a_miss_is_answered_whichever_server_its_people_are_at(
 ) -> None:
     one = pair.apps["a"]
     app = App(pair.url, one.articles, one.home, on_server=one.database)
-    from_a_miss_to_its_answer(chromium, context, app, "en")
+    id, gap = from_a_miss_to_its_answer(chromium, context, app, "en")
+    assert (gap.state, gap.owner, gap.article) == ("verified", "editor", id)
 
 
 def test_a_server_that_is_killed_in_mid_call_costs_a_reconnect_and_nothing_else(
