@@ -37,9 +37,10 @@ from scipy.optimize import minimize
 
 from benchmarks import bench
 from benchmarks.bench import Progress
+from benchmarks.exam import NEAR, is_exam, read_exam
 from benchmarks.fit import family
 from benchmarks.retrieval import WORK, everything
-from benchmarks.verdict import FIT, NEAR, auroc, is_exam, published, read_exam, top_cosine
+from benchmarks.verdict import FIT, auroc, published, top_cosine
 from indexer.calibrate import trials
 from indexer.encoder import SentenceEncoder
 from indexer.vectors import VectorCache

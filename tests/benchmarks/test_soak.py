@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from benchmarks import agents, load
+from benchmarks.floor import PEOPLE, Floor, Pace, Seen
 from benchmarks.server import Server, serving
-from benchmarks.soak import PEOPLE, Floor, Pace, Seen, curve, promises
+from benchmarks.soak import curve, promises
 from benchmarks.steady import Sample, drift, flat, growth, rise, sample
 
 NOISE = np.random.default_rng(3)

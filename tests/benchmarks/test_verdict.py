@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.exam import FAR, NEAR, Exam, read_exam, removed
 from benchmarks.fit_verdict import Part, balanced, fit, logistic, scores
-from benchmarks.verdict import FAR, NEAR, Exam, auroc, false_missing, fitted, read_exam, removed, versus
+from benchmarks.verdict import auroc, false_missing, fitted, versus
 from kb.content.articles import parse
 from kb.finding.verdict import SIGNALS, Prior
 
