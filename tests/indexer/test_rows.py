@@ -237,6 +237,25 @@ def test_of_common_words_fewer_are_kept(base: SmallBase, monkeypatch: pytest.Mon
     assert 0 < sum(kept) <= 4
 
 
+def test_words_that_two_ask_for_at_once_are_counted_once(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_rounds(base, 1)
+    engine = base.open().engine
+    assert isinstance(engine, PostgresEngine)
+    own, asked = engine._words, []
+    fetch = own._fetch
+
+    def while_another_asks(terms: Any) -> Any:
+        if not asked:
+            asked.append(terms)
+            own._of(terms)
+        return fetch(terms)
+
+    monkeypatch.setattr(own, "_fetch", while_another_asks)
+    own._of(["vacuum"])
+    assert asked == [["vacuum"]]
+    assert own._places == sum(len(one.places) for one in own._known.values()) > 0
+
+
 def test_a_base_of_many_chunks_is_calibrated_by_its_index(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of questions are asked then; compared with every chunk, a large base would take hours."""
     monkeypatch.setattr(drafts, "EXACT_UP_TO", 5)

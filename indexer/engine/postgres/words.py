@@ -155,8 +155,9 @@ class Words:
             fetched = self._fetch(missing)
             found |= fetched
             with self._lock:
-                self._known |= fetched
-                self._places += sum(len(one.places) for one in fetched.values())
+                new = {term: one for term, one in fetched.items() if term not in self._known}  # others ask, too
+                self._known |= new
+                self._places += sum(len(one.places) for one in new.values())
                 while len(self._known) > MAX_TERMS or self._places > MAX_PLACES:
                     self._places -= len(self._known.popitem(last=False)[1].places)
         return found
