@@ -161,14 +161,18 @@ def test_all_of_the_load_in_a_few_seconds_has_no_error(server: Server, monkeypat
     small = {"STORM": 3, "STORM_SECONDS": 1.0, "BESIDE": 2, "RECOVERY": 1.0, "WINDOW": 1.0, "ROUNDS": 1, "HASTE": 2.0}
     for name, value in small.items():
         monkeypatch.setattr(load, name, value)
-    asked = argparse.Namespace(sessions=[1, 4], seconds=1.5, storm=True, publishing=True, steady=0.01)
-    found = asyncio.run(load.measured(server, asked))
+    kinds = {f"{kind}_p95_ms" for kind in (*agents.STEPS, "keystroke", "record")}
+    for seconds in (1.5, 6.0, 24.0):  # on a busy machine nobody comes to all of it within a moment
+        asked = argparse.Namespace(sessions=[1, 4], seconds=seconds, storm=True, publishing=True, steady=0.01)
+        found = asyncio.run(load.measured(server, asked))
+        if kinds <= set(found["steps"][-1]):
+            break
     assert [one["sessions"] for one in found["steps"]] == [1, 4]
     for one in (*found["steps"], found["past"]):
         assert (one["errors"], one["spooled"]) == (0, 0)
         assert 0 < one["p50_ms"] <= one["p95_ms"] <= one["p99_ms"]
     last = found["steps"][-1]
-    assert {f"{kind}_p95_ms" for kind in (*agents.STEPS, "keystroke", "record")} <= set(last)
+    assert kinds <= set(last)
     assert last["server_mb"] > 100
     assert last["server_cores"] > 0
     assert (found["storm"]["people"], found["storm"]["errors"]) == (3, 0)
