@@ -122,9 +122,16 @@ def _stored(index: faiss.Index) -> Vector:
 
 
 def _products(vector: Vector, rows: Vector, numbers: NDArray[np.int64] | None = None) -> Vector:
-    """Inner products with rows, or with some of them. By FAISS, row by row: BLAS gives equal rows different ones."""
+    """Inner products with rows, or with some of them. By FAISS, row by row: BLAS gives equal rows different ones.
+
+    Raises ValueError for a vector of another length, IndexError for a row that is not there: FAISS would read on.
+    """
     count, dim = rows.shape
     asked = np.ascontiguousarray(vector, np.float32)
+    if asked.shape != (dim,):
+        raise ValueError(f"{asked.shape} for rows of {dim}")
+    if numbers is not None and len(numbers) and not 0 <= numbers.min() <= numbers.max() < count:
+        raise IndexError(f"a row beyond {count}")
     found = np.empty(count if numbers is None else len(numbers), np.float32)
     library: Any = faiss  # its types leave these two out
     to, one, many = map(faiss.swig_ptr, (found, asked, rows))

@@ -584,3 +584,15 @@ def test_an_index_of_no_articles_finds_nothing(base: SmallBase) -> None:
     assert index.dense(ENCODER.queries(["红灯"])[0], ALL, 10, ASKS) == []
     assert index.lexical(text.query_terms("red light"), ALL, 10) == []
     assert index.named("e4", ALL) == []
+
+
+def test_a_field_compares_no_vector_of_another_length_and_no_row_it_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "EXACT_UP_TO", 8)
+    rows = np.eye(8, dtype=np.float32)
+    field = VectorField(vector_index(rows), None)
+    assert field.cosines(rows[3], np.array([3, 1])).tolist() == [1.0, 0.0]
+    for beyond in (8, -1, 10**12):
+        with pytest.raises(IndexError):
+            VectorField(vector_index(rows), None).cosines(rows[3], np.array([beyond]))
+    with pytest.raises(ValueError, match="rows of 8"):
+        field.cosines(np.ones(7, np.float32))
