@@ -44,9 +44,8 @@ def ids(desk: wiring.Desk) -> tuple[str, ...]:
 
 
 def test_the_first_index_is_built_and_served(desk: wiring.Desk) -> None:
-    assert within(20, lambda: len(ids(desk)) == 28)
-    assert desk.encoder_state == "ready"
-    assert desk.trouble is None
+    assert within(60, lambda: len(ids(desk)) == 28)
+    assert within(20, lambda: (desk.encoder_state, desk.trouble) == ("ready", None))  # said after it serves
 
 
 def rot(desk: wiring.Desk, name: str) -> Path:
