@@ -24,6 +24,8 @@ import itertools
 import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -312,6 +314,12 @@ def signed_in_page(url: str) -> Iterator[Page]:
         browser.close()
 
 
+def serve() -> list[str]:
+    """The command of a server that ends with whoever started it, however that ends."""
+    dies = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    return [*dies, sys.executable, "-m", "kb", "serve"]
+
+
 @contextmanager
 def running(folder: Path, home: Path) -> Iterator[tuple[str, str, dict[str, float]]]:
     """The app on a base: its address, the sample agent's cookie, and how long it took to answer and to be warm."""
@@ -322,7 +330,7 @@ def running(folder: Path, home: Path) -> Iterator[tuple[str, str, dict[str, floa
     env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite"}
     started = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    app = subprocess.Popen([sys.executable, "-m", "kb", "serve"], cwd=ROOT, env=env, **quiet)
+    app = subprocess.Popen(serve(), cwd=ROOT, env=env, **quiet)
     try:
 
         def health() -> dict[str, object]:
@@ -375,6 +383,7 @@ def arguments(story: str) -> argparse.Namespace:
 def main() -> None:
     """Run it."""
     options = arguments(__doc__)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped run clears up as an interrupted one does
     configured = settings()
     sample, _ = read_all(configured.articles)
     encoder = SentenceEncoder(replace(configured))

@@ -28,6 +28,7 @@ import asyncio
 import itertools
 import json
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -373,6 +374,7 @@ def main() -> int:
     parser.add_argument("--steady", type=float, default=0, metavar="MINUTES")
     parser.add_argument("--json", type=Path, metavar="OUT")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped run clears up as an interrupted one does
     people = max(asked.sessions[-1], BESIDE if asked.storm or asked.publishing else 0, STORM if asked.storm else 0)
     with tempfile.TemporaryDirectory(prefix="firstcall-") as work, serving(Path(work), {Role.AGENT: people}) as server:
         found = asyncio.run(measured(server, asked))

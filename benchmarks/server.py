@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.bench import ROOT
-from benchmarks.latency import free_port
+from benchmarks.latency import free_port, serve
 from kb.config import settings
 from kb.db import Database
 from kb.people import accounts
@@ -58,8 +57,7 @@ def serving(home: Path, counts: Mapping[Role, int]) -> Iterator[Server]:
     env |= {"KB_PORT": url.rpartition(":")[2], "KB_ARTICLES": str(home / "articles"), "KB_HOME": str(home)}
     env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite", "KB_METRICS_PORT": str(free_port())}
     with (home / "log").open("wb") as log:
-        command = [sys.executable, "-m", "kb", "serve"]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(serve(), cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
         server = Server(url, home, process, passwords)
         try:
             _wait_until_warm(server)

@@ -27,6 +27,7 @@ if not __package__:  # run as a file: import the project, not this folder
 import argparse
 import asyncio
 import itertools
+import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -146,6 +147,7 @@ def main() -> int:
     parser.add_argument("--searches", type=float, default=5.0, help="a second")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped run clears up as an interrupted one does
     seconds = 60 * options.minutes
     warm = min(MOST_WARM_UP, WARM_UP * seconds)
     seen = soak(seconds, Pace(searched=1 / options.searches))
