@@ -660,7 +660,9 @@ def test_the_errors_of_the_curve_are_published_with_it(tmp_path: Path) -> None:
     base = SmallBase(tmp_path)
     write_many(base)
     base.build()
-    for curve in base.open().manifest.calibration.values():
+    curves = base.open().manifest.calibration
+    assert set(curves) == {"en", "zh"}
+    for curve in curves.values():
         assert curve.errors is not None
         assert all(0 <= share <= 1 for share in (curve.errors.missing, curve.errors.found, curve.errors.ece))
 

@@ -228,6 +228,7 @@ def test_a_damaged_file_is_named_and_the_generation_before_serves(
 
 
 def test_a_file_of_another_generation_in_its_place_is_refused(two_rounds: SmallBase, tmp_path: Path) -> None:
+    swapped = []
     for name in files_of(two_rounds):
         with copied(two_rounds, tmp_path / "copy") as (index, older, newer):
             other = older / name.replace(newer.name, older.name)
@@ -239,6 +240,8 @@ def test_a_file_of_another_generation_in_its_place_is_refused(two_rounds: SmallB
             opened = generation.open_current(index)
             assert opened.manifest.generation == older.name
             assert [one.facts["file"] for one in opened.damaged] == [name]
+            swapped.append(name)
+    assert {"manifest.json", "meta.json", "answers.faiss", "articles.jsonl"} <= {Path(name).name for name in swapped}
 
 
 @pytest.mark.parametrize("file", ["asks.faiss", "articles.jsonl"])
