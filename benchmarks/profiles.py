@@ -32,7 +32,7 @@ from indexer.build.rows import build as build_rows
 from indexer.encoder import SentenceEncoder
 from indexer.engine import Engine
 from indexer.engine.postgres import engine as postgres
-from indexer.generation.rows import draft
+from indexer.engine.postgres import nearest
 from indexer.generation.rows.store import Rows
 from indexer.vectors import VectorCache
 from kb.config import ROOT, settings
@@ -43,7 +43,7 @@ from tests.postgres import Server
 SETS = "stackfaq,covid_infobot_faq,xquad_zh"
 FIRST = 3
 TIE = 1e-3
-PROFILES = {"exact": 10**9, "approximate": 0}  # EXACT_UP_TO
+PROFILES = {"resident": (10**9, 10**9), "exact": (10**9, 0), "approximate": (0, 0)}  # EXACT_UP_TO, MOST_BYTES
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def measure(base: Base, encoder: SentenceEncoder, cache: VectorCache, server: Se
         build(base.folder, Path(home, "index"), encoder, cache, at=at)
         files = generation.open_current(Path(home, "index")).engine
         found: dict[str, dict[str, float]] = {}
-        for name, exact_up_to in PROFILES.items():
-            postgres.EXACT_UP_TO = draft.EXACT_UP_TO = exact_up_to
+        for name, (postgres.EXACT_UP_TO, nearest.MOST_BYTES) in PROFILES.items():
             database = server.empty()
             rows = Rows(server.url_of(database))
             build_rows(base.folder, rows, encoder, cache, at=at)

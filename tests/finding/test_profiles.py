@@ -12,7 +12,7 @@ from indexer.build.rows import build
 from indexer.encoder import SentenceEncoder
 from indexer.engine import Engine
 from indexer.engine.postgres import engine as postgres
-from indexer.generation.rows import draft
+from indexer.engine.postgres import nearest
 from indexer.generation.rows.store import Rows
 from indexer.vectors import VectorCache
 from kb.config import ROOT, settings
@@ -21,7 +21,7 @@ from tests.finding.test_golden import AGENT, QUESTIONS
 from tests.postgres import Server
 from tests.small_base import NOON
 
-LEAST = {"exact": 0.99, "approximate": 0.95}
+LEAST = {"resident": 0.99, "approximate": 0.95}
 ASKED = QUESTIONS[::3]
 
 
@@ -32,7 +32,7 @@ def rows(request: pytest.FixtureRequest, server: Server, real_encoder: SentenceE
     with pytest.MonkeyPatch.context() as patch, closing(VectorCache(settings().home / "vectors.sqlite")) as cache:
         if request.param == "approximate":
             patch.setattr(postgres, "EXACT_UP_TO", 0)
-            patch.setattr(draft, "EXACT_UP_TO", 0)
+            patch.setattr(nearest, "MOST_BYTES", 0)
         build(ROOT / "articles", place, real_encoder, cache, at=NOON)
         opened = place.open_current()
         assert opened.manifest.files["near"][1] == (request.param == "approximate")

@@ -20,7 +20,7 @@ from indexer import engine
 from indexer.engine import Engine, VectorField, vector_index
 from indexer.engine import fields as engines
 from indexer.engine.postgres import engine as postgres
-from indexer.generation.rows import draft as drafts
+from indexer.engine.postgres import nearest as near
 from indexer.generation.rows.store import Rows
 from kb import text
 from kb.content.articles import Article
@@ -109,27 +109,28 @@ class Built:
         return [one for one in self.articles.values() if may_see(scope, one)]
 
 
-# kind → EXACT_UP_TO, whether a delta lies beside the base, whether generations are rows of a server
-KINDS: Mapping[str, tuple[int, bool, bool]] = {
-    "one flat segment": (1_000, False, False),
-    "inverted lists, rescored": (0, False, False),
-    "base and delta": (1_000, True, False),
-    "inverted lists, base and delta": (0, True, False),
-    "rows": (1_000, False, True),
-    "rows, by their HNSW index, base and delta": (0, True, True),
+# kind → EXACT_UP_TO, whether a delta lies beside the base, how much of a server's rows stays in memory (None = files)
+KINDS: Mapping[str, tuple[int, bool, int | None]] = {
+    "one flat segment": (1_000, False, None),
+    "inverted lists, rescored": (0, False, None),
+    "base and delta": (1_000, True, None),
+    "inverted lists, base and delta": (0, True, None),
+    "rows": (1_000, False, 0),
+    "rows in memory, base and delta": (1_000, True, 2**30),
+    "rows, by their HNSW index, base and delta": (0, True, 0),
 }
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    exact_up_to, delta, as_rows = KINDS[request.param]
+    exact_up_to, delta, in_memory = KINDS[request.param]
     base = SmallBase(tmp_path_factory.mktemp("contract"), ENCODER)
-    if as_rows:
+    if in_memory is not None:
         base.rows = rows_of(request)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines, "EXACT_UP_TO", exact_up_to)
         patch.setattr(postgres, "EXACT_UP_TO", exact_up_to)
-        patch.setattr(drafts, "EXACT_UP_TO", exact_up_to)
+        patch.setattr(near, "MOST_BYTES", in_memory or 0)
         yield _built(base, delta, exact_up_to > 0)
     if base.rows:
         base.rows.close()

@@ -19,7 +19,7 @@ from indexer.build import Report, preview
 from indexer.build import rows as building
 from indexer.build.rows import preview as preview_rows
 from indexer.engine import Engine, Lesson
-from indexer.engine.postgres import parts, words
+from indexer.engine.postgres import nearest, parts, words
 from indexer.engine.postgres.engine import PostgresEngine
 from indexer.generation import Opened
 from indexer.generation.rows import draft as drafts
@@ -244,11 +244,11 @@ def test_words_that_two_ask_for_at_once_are_counted_once(base: SmallBase, monkey
     own, asked = engine._words, []
     fetch = own._fetch
 
-    def while_another_asks(terms: Any) -> Any:
+    def while_another_asks(terms: Any, start: str) -> Any:
         if not asked:
             asked.append(terms)
             own._of(terms)
-        return fetch(terms)
+        return fetch(terms, start)
 
     monkeypatch.setattr(own, "_fetch", while_another_asks)
     own._of(["vacuum"])
@@ -258,7 +258,7 @@ def test_words_that_two_ask_for_at_once_are_counted_once(base: SmallBase, monkey
 
 def test_a_base_of_many_chunks_is_calibrated_by_its_index(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of questions are asked then; compared with every chunk, a large base would take hours."""
-    monkeypatch.setattr(drafts, "EXACT_UP_TO", 5)
+    monkeypatch.setattr(nearest, "MOST_BYTES", 5 * 4 * 64)
     asked: list[tuple[int, bool]] = []
 
     def calibrate(engine: PostgresEngine, *_: object) -> dict[str, object]:

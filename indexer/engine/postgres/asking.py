@@ -51,16 +51,33 @@ class Pool:
         """None is opened yet."""
         self._exact = connections(url, reads=True)
         self._near = connections(url, reads=True, options={**ITERATIVE, **BY_INDEX})
+        for one in (self._exact, self._near):
+            sa.event.listen(one, "connect", _packed)
 
     def rows(self, statement: sa.Executable, near: bool = False) -> Sequence[sa.Row[Any]]:
-        """What a statement answers. Raises AwayError where the server does not."""
-        with answering(), (self._near if near else self._exact).connect() as connection:
-            return connection.execute(statement).all()
+        """What a statement answers. Raises AwayError where the server does not.
+
+        A connection that broke while it was kept is met here, not looked for before each statement: that would be a
+        second way there and back. It only reads, so it is asked again, of a new one: the others go with the broken one.
+        """
+        engine = self._near if near else self._exact
+        with answering():
+            try:
+                return _asked(engine, statement)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return _asked(engine, statement)
 
     def close(self) -> None:
         """Close every connection."""
         self._exact.dispose()
         self._near.dispose()
+
+
+def _asked(engine: sa.Engine, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    with engine.connect() as connection:
+        return connection.execute(statement).all()
 
 
 class Inside:
@@ -105,15 +122,28 @@ def connections(
         "options": " ".join(f"-c {name}={value}" for name, value in every.items()),
         **server.to_primary(address),
     }
-    pooled = {"pool_size": POOL, "max_overflow": OVERFLOW, "pool_timeout": WAIT_SECONDS, "pool_pre_ping": True}
+    pooled = {"pool_size": POOL, "max_overflow": OVERFLOW, "pool_timeout": WAIT_SECONDS}
     more: dict[str, Any] = {"poolclass": NullPool} if alone else {**pooled, "pool_recycle": RECYCLE_SECONDS}
-    more |= {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
+    more |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True} if autocommit else {}
     made = sa.create_engine(server.with_driver(address), connect_args=arguments, **more)
     if reads and server.to_primary(address):
         reading = _Reading()
         sa.event.listen(made, "do_connect", reading.connect)
         sa.event.listen(made, "checkin", reading.used)
     return made
+
+
+def _packed(connection: Any, _: ConnectionPoolEntry) -> None:
+    """For the pool's `connect`: rows come in the server's binary form. Bytes are half as long so, and nothing is to be
+    parsed."""
+    kind = connection.cursor_factory
+
+    def cursor(*args: Any, **given: Any) -> Any:
+        made = kind(*args, **given)
+        made.format = 1  # psycopg.pq.Format.BINARY
+        return made
+
+    connection.cursor_factory = cursor
 
 
 class _Reading:

@@ -76,6 +76,12 @@ class Directory:
         return np.sort(np.fromiter((one.number for one in self.lines.values()), np.int64, len(self.lines)))
 
     @cached_property
+    def ranks(self) -> NDArray[np.int64]:
+        """Where each of `numbers` stands among `ids`, (n,)."""
+        at = {id: rank for rank, id in enumerate(self.ids)}
+        return np.array([at[self.by_number[number].id] for number in self.numbers.tolist()], np.int64)
+
+    @cached_property
     def lengths(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The terms of what each asks and of all its text, (n,), in the order of `numbers`."""
         lines = [self.by_number[number] for number in self.numbers.tolist()]

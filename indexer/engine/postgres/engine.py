@@ -1,9 +1,10 @@
 """One generation whose rows are in PostgreSQL: an Index, as `indexer.engine.FileEngine` is one over files.
 
-Vectors are compared by pgvector under the scope as a condition: exactly while few come into question, else through an
-HNSW index over half-precision values that goes on until the scope is filled, and whatever is found is compared in
-full. Both give the cosines of the full rows. What a search looks at of few articles is fetched for all of them at once
-and kept while it is in use; the lines of all articles are in memory, their texts and vectors are not.
+The vectors of a small base are in memory and compared there. Those of a large one are compared by pgvector under the
+scope as a condition: exactly while few come into question, else through an HNSW index over half-precision values that
+goes on until the scope is filled, and whatever is found is compared in full. All give the cosines of the full rows.
+What a search looks at of few articles is fetched for all of them at once and kept while it is in use; the lines of all
+articles are in memory, their texts and the vectors of a large base are not.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from functools import cached_property
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from indexer.encoder.tokens import cosines
 from indexer.engine.learnt import Learnt, Lesson, Taught
 from indexer.engine.postgres.asking import Asker
 from indexer.engine.postgres.directory import Directory, Line, Mask, in_generation, let_through, nothing
+from indexer.engine.postgres.nearest import Resident, nearest
 from indexer.engine.postgres.parts import AHEAD, Library, Parts
-from indexer.engine.postgres.tables import VectorType
 from indexer.engine.postgres.words import Words
 from indexer.engine.segments import FIELDS
 from kb import text
@@ -36,17 +38,19 @@ from kb.finding.spelling import Lexicon
 from kb.finding.verdict import Calibration
 from kb.people.scope import EVERYONE, Scope
 
-EXACT_UP_TO = 20_000  # chunks a question may be compared with one by one: about 10 ms
+EXACT_UP_TO = 20_000  # chunks of a large base a question may be compared with one by one: about 10 ms
 LOOKED_AT = 40  # of the first articles of a list: what a search will want the text of
 MAX_VIEWS = 64  # scopes worked out and kept
 
 
 @dataclass(frozen=True)
 class _View:
-    """What one scope lets through. allowed: (n,) in the order of the directory's `numbers`; chunks: of each field."""
+    """What one scope lets through. allowed: (n,) in the order of the directory's `numbers`; chunks: how many of each
+    field; bits: a bit a chunk of each field that is in memory, None for all."""
 
     allowed: Mask
     chunks: Mapping[str, int]
+    bits: Mapping[str, NDArray[np.uint8] | None]
     mixed: frozenset[str]
 
 
@@ -63,13 +67,16 @@ class PostgresEngine:
         taught: Taught | None = None,
         approximate: bool = False,
     ) -> None:
-        """`approximate`: the fields have an index, and what is more than `EXACT_UP_TO` is searched by it."""
+        """`approximate`: the fields have an index, and what is more than `EXACT_UP_TO` is searched by it; without one
+        they are kept in memory."""
         self.generation, self.calibration = generation, calibration
         self.directory, self._library, self._asker = directory, library, asker
         self._approximate = approximate
         self._words = Words(directory, asker)
         self._views: dict[Scope, _View] = {}
         self._view_lock = threading.Lock()
+        self._fields: Mapping[str, Resident] | None = {} if approximate else None  # None = not read yet
+        self._field_lock = threading.Lock()
         self._read_last = ""  # the last article that was fetched for being asked for
         has = taught is not None and bool(taught.lessons)
         self._learnt = Learnt(taught, self.ids, self.titles()) if taught and has else None
@@ -101,6 +108,10 @@ class PostgresEngine:
         """The words of the base."""
         return Lexicon(self._library.vocabularies(self.directory.segments, self._asker))
 
+    def settle(self) -> None:
+        """Read what a search would else wait for."""
+        self._resident()
+
     def finds_itself(self) -> bool:
         """Whether a vector of the first article is its own nearest in each field, and its title's words find it."""
         if not self.ids:
@@ -109,13 +120,16 @@ class PostgresEngine:
         parts = self._library.parts.of([line.number], self._asker).get(line.number)
         if parts is None or len(parts.chunks) != line.asks + line.answers:
             return False
-        everybody = in_generation(self.directory.shelf.article, self.directory.number)
+        shelf = self.directory.shelf
+        everybody = in_generation(shelf.article, self.directory.number)
         for name, kinds in FIELDS.items():
             mine = [row for chunk, row in zip(parts.chunks, parts.rows, strict=True) if chunk.kind in kinds]
-            if mine and not any(
-                score > 0.999 for *_, score in self._nearest(name, mine[0], (everybody,), 1, near=False)
-            ):
-                return False
+            if mine:
+                here = (self._fields or {}).get(name)
+                near = nearest(shelf, name, mine[0], (everybody,), 1, self._asker)
+                also = here.nearest(mine[0], 1, None) if here else near
+                if not all(any(score > 0.999 for *_, score in found) for found in (near, also)):
+                    return False
         terms = text.query_terms(self.article(self.ids[0]).title)
         mine_alone = self.directory.numbers == line.number
         return not terms or bool(self._words.best(terms, 1, mine_alone))
@@ -181,13 +195,16 @@ class PostgresEngine:
     ) -> list[Ranked]:
         """As the protocol says."""
         field = next(name for name, members in FIELDS.items() if members == kinds)
-        chunks = 0 if nothing(scope) else self._seen(scope).chunks[field]
-        if not chunks:
+        seen = None if nothing(scope) else self._seen(scope)
+        if seen is None or not seen.chunks[field]:
             return []
-        article = self.directory.shelf.article
-        where = (in_generation(article, self.directory.number), *let_through(article, scope))
-        near = self._approximate and chunks > EXACT_UP_TO
-        found = self._nearest(field, vector, where, k, near=near)
+        if here := self._resident().get(field):
+            found = self._named(here.nearest(vector, k, seen.bits[field]))
+        else:
+            article = self.directory.shelf.article
+            where = (in_generation(article, self.directory.number), *let_through(article, scope))
+            by_index = self._approximate and seen.chunks[field] > EXACT_UP_TO
+            found = nearest(self.directory.shelf, field, vector, where, k, self._asker, by_index)
         if articles is not None:
             first: dict[str, tuple[str, int, float]] = {}
             for one in found:
@@ -197,25 +214,10 @@ class PostgresEngine:
         self._will_read(ranked)
         return ranked
 
-    def _nearest(
-        self, field: str, vector: Vector, where: Sequence[sa.ColumnElement[bool]], k: int, *, near: bool
-    ) -> list[tuple[str, int, float]]:
-        """(article, number of the chunk, cosine) of the k nearest, best first, ties by id and number."""
-        shelf = self.directory.shelf
-        c, a = shelf.fields[field].c, shelf.article.c
-        asked = sa.bindparam("asked", vector, VectorType(shelf.dim))
-        apart = c.row.op("<#>", return_type=sa.Float())(asked)  # the inner product, negated: of unit rows the cosine
-        wanted = sa.select(a.id, c.number, (-apart).label("score")).join_from(
-            c.row.table, shelf.article, a.number == c.article
-        )
-        wanted = wanted.where(*where).limit(k)
-        if near:
-            half = VectorType(shelf.dim, "halfvec")
-            wanted = wanted.order_by(sa.cast(c.row, half).op("<#>", return_type=sa.Float())(sa.cast(asked, half)))
-        else:
-            wanted = wanted.order_by(apart, a.id, c.number)
-        found = [(row.id, row.number, row.score) for row in self._asker.rows(wanted, near)]
-        return sorted(found, key=lambda one: (-one[2], one[0], one[1])) if near else found
+    def _named(self, found: Iterable[tuple[int, int, float]]) -> list[tuple[str, int, float]]:
+        """The same with the article's id."""
+        by_number = self.directory.by_number
+        return [(by_number[article].id, number, score) for article, number, score in found]
 
     def lexical(self, terms: text.QueryTerms, scope: Scope, k: int) -> list[Ranked]:
         """As the protocol says."""
@@ -284,6 +286,13 @@ class PostgresEngine:
 
     # inside
 
+    def _resident(self) -> Mapping[str, Resident]:
+        """The fields that are in memory, by name: all of them, or none."""
+        with self._field_lock:
+            if self._fields is None:
+                self._fields = self._library.resident(self.directory, self._asker)
+            return self._fields
+
     def _parts(self, articles: Sequence[str]) -> list[Parts]:
         numbers = [self.directory.lines[id].number for id in articles]
         found = self._library.parts.of(numbers, self._asker)
@@ -321,7 +330,8 @@ class PostgresEngine:
             allowed[places] = True
         lines = [directory.by_number[number] for number in directory.numbers[allowed].tolist()]
         chunks = {"asks": sum(line.asks for line in lines), "answers": sum(line.answers for line in lines)}
-        return _View(allowed, chunks, _mixed(lines))
+        bits = {name: one.bits(allowed) for name, one in self._resident().items()}
+        return _View(allowed, chunks, bits, _mixed(lines))
 
 
 def _mixed(lines: Sequence[Line]) -> frozenset[str]:

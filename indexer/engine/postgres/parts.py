@@ -18,7 +18,9 @@ import sqlalchemy as sa
 
 from indexer.encoder.tokens import token_type
 from indexer.engine.postgres.asking import Asker
-from indexer.engine.postgres.tables import Shelf, received, sent
+from indexer.engine.postgres.directory import Directory
+from indexer.engine.postgres.nearest import Resident, resident
+from indexer.engine.postgres.tables import Shelf, among, received, sent
 from indexer.engine.postgres.writing import vocabularies
 from indexer.engine.segments import entry_of
 from kb.content.articles import Article, Span
@@ -36,6 +38,7 @@ AHEAD = 256  # articles read at once for whoever reads one after another
 
 T = TypeVar("T")
 Fetch = Callable[[Asker, Sequence[int]], Mapping[int, T]]
+_Piece = tuple[int, str, Span, Vector]  # of a chunk: its number, kind and place in the article, and its row
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Library:
         self.parts: Kept[Parts] = Kept(MAX_PARTS, self._parts)
         self.texts: Kept[tuple[tuple[Chunk, str], ...]] = Kept(MAX_TEXTS, self._texts)
         self.titles: Kept[Vector] = Kept(2**31, self._titles)
+        self._resident: dict[str, Resident] = {}  # the fields of the generation they were last asked for of
         self._said: Kept[Vocabulary] = Kept(MAX_SEGMENTS, lambda asker, some: vocabularies(shelf, some, asker))
 
     def vocabularies(self, segments: Sequence[int], asker: Asker) -> list[Vocabulary]:
@@ -95,6 +99,12 @@ class Library:
         read = [known[number] for number in sorted(known)]
         return read if len(read) < 2 else [read[0], joined(read[1:])]
 
+    def resident(self, directory: Directory, asker: Asker) -> Mapping[str, Resident]:
+        """The fields of a generation in memory, by name. What the one before had of them is not read again."""
+        found = {name: resident(directory, name, asker, self._resident.get(name)) for name in self.shelf.fields}
+        self._resident = found
+        return found
+
     def _articles(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Article]:
         a = self.shelf.article.c
         found = asker.rows(sa.select(a.number, a.record).where(among(a.number, numbers)))
@@ -102,13 +112,7 @@ class Library:
 
     def _parts(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Parts]:
         articles = self.articles.of(numbers, asker)
-        chunks: dict[int, list[tuple[int, str, Span, Vector]]] = {number: [] for number in articles}
-        for table in self.shelf.fields.values():
-            c = table.c
-            columns = c.article, c.number, c.kind, c.begins, c.ends, sent(c.row).label("row")
-            for row in asker.rows(sa.select(*columns).where(among(c.article, numbers))):
-                place = row.number, KINDS[row.kind], Span(row.begins, row.ends), received(bytes(row.row))
-                chunks.setdefault(row.article, []).append(place)
+        chunks = self._chunks(asker, list(articles))
         t = self.shelf.tokens.c
         packed = {
             row.article: _unpacked(row.counts, row.size, bytes(row.packed))
@@ -120,7 +124,27 @@ class Library:
             if number in articles
         }
 
-    def _joined(self, id: str, chunks: Sequence[tuple[int, str, Span, Vector]], tokens: tuple[Tokens, ...]) -> Parts:
+    def _chunks(self, asker: Asker, numbers: Sequence[int]) -> dict[int, list[_Piece]]:
+        """The chunks of each of these with their rows: from memory where they are there, else in one statement."""
+        found: dict[int, list[_Piece]] = {number: [] for number in numbers}
+        for field in (here := self._resident).values():
+            for number in numbers:
+                places, rows = field.of(number)
+                each = zip(places[["number", "kind", "begins", "ends"]].tolist(), rows, strict=True)
+                found[number] += [(n, KINDS[kind], Span(begins, ends), row) for (n, kind, begins, ends), row in each]
+        missing = [number for number in numbers if not (here and found[number])]
+        if missing:
+            columns = "article", "number", "kind", "begins", "ends"
+            wanted = [
+                sa.select(*(c[name] for name in columns), sent(c.row).label("row")).where(among(c.article, missing))
+                for c in (table.c for table in self.shelf.fields.values())
+            ]
+            for row in asker.rows(sa.union_all(*wanted)):
+                one = row.number, KINDS[row.kind], Span(row.begins, row.ends), received(bytes(row.row))
+                found[row.article].append(one)
+        return found
+
+    def _joined(self, id: str, chunks: Sequence[_Piece], tokens: tuple[Tokens, ...]) -> Parts:
         rows = np.stack([row for *_, row in chunks]) if chunks else np.zeros((0, self.shelf.dim), np.float32)
         if tokens and len(tokens) != len(chunks):
             raise GenerationError("generation_damaged", generation="", file=self.shelf.tokens.name)
@@ -144,11 +168,6 @@ class Library:
                 some = sa.select(table.c.article, mean).where(these).group_by(table.c.article)
                 means |= {row.article: received(bytes(row.mean)) for row in asker.rows(some)}
         return means
-
-
-def among(column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
-    """Whether a number is one of these."""
-    return column == sa.any_(sa.cast(list(numbers), sa.ARRAY(sa.BigInteger)))
 
 
 def _unpacked(counts: Sequence[int], size: int, packed: bytes) -> tuple[Tokens, ...]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import sqlalchemy as sa
 
 from indexer.engine.postgres.asking import Asker
 from indexer.engine.postgres.directory import in_generation
-from indexer.engine.postgres.parts import among
-from indexer.engine.postgres.tables import Shelf, sent
-
-EMPTY = sa.text("''::bytea")
+from indexer.engine.postgres.tables import EMPTY, Shelf, among, piece
 
 
 def broken_article(shelf: Shelf, number: int, asker: Asker, only: Collection[int] | None = None) -> str:
@@ -27,7 +23,7 @@ def broken_article(shelf: Shelf, number: int, asker: Asker, only: Collection[int
 
     pieces = sa.union_all(
         *(
-            sa.select(c.article, c.number, _piece(c).label("piece")).where(chosen(c.article))
+            sa.select(c.article, c.number, piece(c).label("piece")).where(chosen(c.article))
             for c in (table.c for table in shelf.fields.values())
         )
     ).subquery()
@@ -45,14 +41,6 @@ def broken_article(shelf: Shelf, number: int, asker: Asker, only: Collection[int
         .limit(1)
     )
     return next((row.id for row in asker.rows(wanted)), "")
-
-
-def _piece(c: Any) -> sa.ColumnElement[bytes]:
-    numbers = (sa.func.int4send(sa.cast(one, sa.Integer)) for one in (c.number, c.kind, c.begins, c.ends))
-    found: sa.ColumnElement[bytes] = sent(c.row)
-    for one in reversed([*numbers]):
-        found = one.op("||", return_type=sa.LargeBinary())(found)
-    return found
 
 
 def broken_segment(shelf: Shelf, number: int, asker: Asker, only: Collection[int] | None = None) -> int:

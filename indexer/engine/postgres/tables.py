@@ -11,7 +11,7 @@ whose tables stand beside the old ones until no kept generation is in those.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql as pg
 from kb.finding.search import Vector
 
 SCHEMA = "firstcall_index"
+EMPTY = sa.text("''::bytea")
 OPEN = 2**62  # the `until` of what no generation has left out yet
 
 
@@ -50,6 +51,20 @@ def sent(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bytes]:
 def received(binary: bytes) -> Vector:
     """The row that `sent` gave, (dim,)."""
     return np.frombuffer(binary, ">f4", offset=4).astype(np.float32)
+
+
+def piece(c: Any) -> sa.ColumnElement[bytes]:
+    """All that a row of a field's columns says of its chunk, packed."""
+    numbers = (sa.func.int4send(sa.cast(one, sa.Integer)) for one in (c.number, c.kind, c.begins, c.ends))
+    found: sa.ColumnElement[bytes] = sent(c.row)
+    for one in reversed([*numbers]):
+        found = one.op("||", return_type=sa.LargeBinary())(found)
+    return found
+
+
+def among(column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Whether a number is one of these."""
+    return column == sa.any_(sa.cast(list(numbers), sa.ARRAY(sa.BigInteger)))
 
 
 def binary(row: Vector) -> bytes:

@@ -51,11 +51,13 @@ def kept(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
 @dataclass(frozen=True)
 class Posting:
     """Where a term is: places of articles in the directory's `numbers`, ascending; how often in title and questions,
-    and in all of the text; what BM25 makes of it. All (n,)."""
+    and in all of the text; what BM25 makes of it. All (n,). there: whether any segment has it, if only of articles
+    that are superseded."""
 
     places: NDArray[np.int64]
     asks: NDArray[np.uint16]
     scores: Scores
+    there: bool
 
 
 class Words:
@@ -65,6 +67,7 @@ class Words:
         self._directory, self._asker = directory, asker
         self._known: OrderedDict[str, Posting] = OrderedDict()
         self._places = 0  # of all of them
+        self._starts: OrderedDict[str, Sequence[str]] = OrderedDict()  # the first terms that begin so
         self._lock = threading.Lock()
         lengths = directory.lengths
         means = [float(one.mean()) if len(one) else 1.0 for one in lengths]
@@ -88,7 +91,10 @@ class Words:
 
     def having(self, term: str, allowed: Mask) -> list[str]:
         """Ids of allowed articles whose title or questions have the term, in order."""
-        posting = self._of([term])[term]
+        said = text.terms(term)
+        if len(said) > 1 and term not in said:
+            return []  # a whole question, which is no term: nobody has to be asked
+        posting = self._of([term])[0][term]
         return sorted(self._id(at) for at in posting.places[(posting.asks > 0) & allowed[posting.places]].tolist())
 
     def _id(self, at: int) -> str:
@@ -96,8 +102,8 @@ class Words:
 
     def _scores(self, terms: text.QueryTerms) -> Scores | None:
         """What each article scores, (n,); None where no term is known. As `indexer.engine.words.Words._query` says."""
-        grown = self._grown(terms.prefix, terms.words) if terms.prefix else []
-        known = self._of([*terms.every, *grown])
+        known, begun = self._of(terms.every, terms.prefix)
+        grown = [term for term in begun if term not in terms.words]
         if not any(len(one.places) for one in known.values()):
             return None
         said_otherwise = {term for ways in terms.alike for term in ways[0]}
@@ -135,42 +141,54 @@ class Words:
             best = np.maximum(best, ALIKE_BOOST * whole)
         return best
 
-    def _grown(self, start: str, whole: Sequence[str]) -> list[str]:
-        """The first terms that begin so, in order of their bytes, but for whole words of the question."""
-        posting = self._directory.shelf.posting.c
-        wanted = sa.select(posting.term).distinct().where(posting.term >= start, posting.term < start + "\U0010ffff")
-        wanted = wanted.where(posting.segment == sa.any_(_numbers(self._directory.segments)))
-        found = self._asker.rows(wanted.order_by(posting.term).limit(PREFIX_TERMS))
-        return [row.term for row in found if row.term not in whole]
-
-    def _of(self, terms: Iterable[str]) -> dict[str, Posting]:
-        """The postings of some terms, fetched where they are not known."""
-        wanted = list(dict.fromkeys(terms))
+    def _of(self, terms: Iterable[str], start: str = "") -> tuple[dict[str, Posting], Sequence[str]]:
+        """The postings of some terms, and those of the first terms that begin so, in order of their bytes, which are
+        named; '' for none. What is not known of it is fetched in one statement."""
         with self._lock:
+            grown = self._starts.get(start) if start else ()
+            wanted = list(dict.fromkeys([*terms, *(grown or ())]))
             found = {term: self._known[term] for term in wanted if term in self._known}
             for term in found:
                 self._known.move_to_end(term)
         missing = [term for term in wanted if term not in found]
-        if missing:
-            fetched = self._fetch(missing)
+        if missing or grown is None:
+            fetched = self._fetch(missing, start if grown is None else "")
             found |= fetched
-            with self._lock:
-                new = {term: one for term, one in fetched.items() if term not in self._known}  # others ask, too
-                self._known |= new
-                self._places += sum(len(one.places) for one in new.values())
-                while len(self._known) > MAX_TERMS or self._places > MAX_PLACES:
-                    self._places -= len(self._known.popitem(last=False)[1].places)
-        return found
+            if grown is None:
+                begun = (term for term in fetched if term.startswith(start) and fetched[term].there)
+                grown = tuple(sorted(begun, key=str.encode)[:PREFIX_TERMS])
+            self._keep(fetched, start, grown)
+        return found, grown
 
-    def _fetch(self, terms: Sequence[str]) -> dict[str, Posting]:
-        posting = self._directory.shelf.posting.c
-        wanted = sa.select(posting.term, posting.articles, posting.asks, posting.texts).where(
-            posting.term == sa.any_(sa.cast(list(terms), sa.ARRAY(sa.Text(collation="C")))),
-            posting.segment == sa.any_(_numbers(self._directory.segments)),
-        )
+    def _keep(self, fetched: Mapping[str, Posting], start: str, grown: Sequence[str]) -> None:
+        with self._lock:
+            new = {term: one for term, one in fetched.items() if term not in self._known}  # others ask, too
+            self._known |= new
+            self._places += sum(len(one.places) for one in new.values())
+            while len(self._known) > MAX_TERMS or self._places > MAX_PLACES:
+                self._places -= len(self._known.popitem(last=False)[1].places)
+            if start:
+                self._starts[start] = grown
+                if len(self._starts) > MAX_TERMS:
+                    self._starts.popitem(last=False)
+
+    def _fetch(self, terms: Sequence[str], start: str) -> dict[str, Posting]:
+        """The postings of these terms and, beside them, of the first that begin so."""
+        posting = self._directory.shelf.posting
+        p, segments = posting.c, _numbers(self._directory.segments)
+        given = sa.cast(list(terms), sa.ARRAY(sa.Text(collation="C")))
+        columns = sa.select(p.term, p.articles, p.asks, p.texts)
+        if start:
+            other = posting.alias().c
+            begun = sa.select(other.term).distinct().where(other.term >= start, other.term < start + "\U0010ffff")
+            begun = begun.where(other.segment == sa.any_(segments)).order_by(other.term).limit(PREFIX_TERMS)
+            named = sa.select(sa.func.unnest(given).label("term")).union(sa.select(begun.subquery().c.term)).subquery()
+            wanted = columns.join(named, p.term == named.c.term)  # each by the key: an OR would read the whole table
+        else:
+            wanted = columns.where(p.term == sa.any_(given))
         parts: dict[str, list[tuple[bytes, bytes, bytes]]] = {term: [] for term in terms}
-        for row in self._asker.rows(wanted):
-            parts[row.term].append((bytes(row.articles), bytes(row.asks), bytes(row.texts)))
+        for row in self._asker.rows(wanted.where(p.segment == sa.any_(segments))):
+            parts.setdefault(row.term, []).append((bytes(row.articles), bytes(row.asks), bytes(row.texts)))
         return {term: self._posting(some) for term, some in parts.items()}
 
     def _posting(self, parts: Sequence[tuple[bytes, bytes, bytes]]) -> Posting:
@@ -183,7 +201,7 @@ class Words:
         inside, places = self._directory.places(numbers)
         asks, texts = asks[inside], texts[inside]
         scores = ASKS_BOOST * self._bm25(asks, places, 0) + self._bm25(texts, places, 1)
-        return Posting(places, asks, scores.astype(np.float32))
+        return Posting(places, asks, scores.astype(np.float32), bool(parts))
 
     def _bm25(self, often: NDArray[np.uint16], places: NDArray[np.int64], field: int) -> NDArray[np.float64]:
         holders = int(np.count_nonzero(often))

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from indexer.engine.learnt import Taught
 from indexer.engine.postgres.asking import Inside
 from indexer.engine.postgres.directory import Directory, directory, in_generation
-from indexer.engine.postgres.engine import EXACT_UP_TO, PostgresEngine
-from indexer.engine.postgres.parts import AHEAD, among
-from indexer.engine.postgres.tables import OPEN, Shelf, index_bytes, shelf
+from indexer.engine.postgres.engine import PostgresEngine
+from indexer.engine.postgres.nearest import may_stay
+from indexer.engine.postgres.parts import AHEAD
+from indexer.engine.postgres.tables import OPEN, Shelf, among, index_bytes, shelf
 from indexer.engine.postgres.writing import write_segment
 from indexer.engine.segments import Entry, entry_of
 from indexer.generation.manifest import Manifest
@@ -84,12 +85,13 @@ class Draft:
         return directory(self.shelf, self.number, self.asker, self.before.lines if self.before else None)
 
     def settle(self, fresh: int) -> None:
-        """Give the fields an index where their chunks are many by now, and tell the planner of `fresh` new articles.
+        """Give the fields an index where their chunks are too many by now to be kept in memory, and tell the planner of
+        `fresh` new articles.
 
         To be done when all are written and before any question is asked: without it one is compared with each chunk.
         """
         most = 0 if self.near else max(self.sizes(self.lines()).values())
-        if most > EXACT_UP_TO:
+        if not may_stay(most, self.shelf.dim):
             memory = min(most * index_bytes(self.shelf.dim), MOST_INDEX_MEMORY) // 2**20 + LEAST_INDEX_MEMORY
             self.connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{memory}MB'")
             for name in self.shelf.fields:

@@ -162,6 +162,8 @@ class Rows:
             listed = {id: Listed(line.number, line.sha256, line.path) for id, line in lines.lines.items()}
             library, near = self.library(tables), bool(manifest.files["near"][1])
             engine = PostgresEngine(row.name, lines, library, serving, manifest.calibration, taught, near)
+            if serving is not asker:
+                engine.settle()
             if not engine.finds_itself():
                 raise GenerationError("generation_damaged", generation=row.name, file="canary")
         except AwayError as error:
