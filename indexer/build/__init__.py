@@ -98,7 +98,7 @@ def build(
             reached("build.learnt")
             made = _write(work, index, before, seen, made, encoder, cache, at, progress)
             reached("build.written")
-            generation.publish(index, work, made)
+            generation.publish(index, work, made, before)
         reached("build.published")
         generation.collect(index, keep)
         anew = found is not None and before is None

@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.engine.apart import opened
 from kb.errors import GenerationError
 from kb.finding.search import Vector
 
@@ -23,10 +24,10 @@ FEW = 0.25  # share of the rows, below which only they are compared
 
 
 class RowFile:
-    """Rows of `dim` numbers one after another in a file, read where they are asked for: never mapped."""
+    """Rows of `dim` numbers one after another in a file, read where they are asked for: never mapped. Closes it."""
 
-    def __init__(self, file: Path, dim: int) -> None:
-        self._file = os.open(file, os.O_RDONLY)
+    def __init__(self, descriptor: int, dim: int) -> None:
+        self._file = descriptor
         self._size = 4 * dim
         self.shape = os.fstat(self._file).st_size // self._size, dim
 
@@ -53,7 +54,7 @@ class VectorField:
 
     def __init__(self, index: faiss.Index, rows: Path | None) -> None:
         self._index = index
-        self._rows = RowFile(rows, index.d) if rows else None
+        self._rows = RowFile(opened(rows), index.d) if rows else None
         self._matrix = None if rows else _stored(index)
         self._kept: tuple[tuple[bytes, Vector], ...] = ()  # the last vectors asked with, and all their cosines
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encoder.tokens import token_type
+from indexer.engine.apart import opened
 from indexer.engine.fields import RowFile, VectorField, vector_index
 from kb.content.articles import Article, Block, Section, Span
 from kb.errors import GenerationError
@@ -129,7 +130,7 @@ class TokenStore:
 
     def __init__(self, folder: Path) -> None:
         self._first = np.load(folder / "tokens.npy", allow_pickle=False)  # of each chunk, then their number
-        self._file = os.open(folder / "tokens.bin", os.O_RDONLY)
+        self._file = opened(folder / "tokens.bin")
         size = os.fstat(self._file).st_size
         self._type = token_type((size // max(1, int(self._first[-1])) - token_type(0).itemsize) * 4)
         if size != self._first[-1] * self._type.itemsize:
@@ -161,7 +162,7 @@ def write_segment(folder: Path, entries: Sequence[Entry], embed: Embed) -> None:
     dim = _write_chunks(folder, entries, embed)
     for name in FIELDS:
         rows = folder / f"{name}.f32"
-        index = vector_index(RowFile(rows, dim))
+        index = vector_index(RowFile(os.open(rows, os.O_RDONLY), dim))
         (folder / f"{name}.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         if isinstance(index, faiss.IndexFlat):  # has the rows itself
             rows.unlink()

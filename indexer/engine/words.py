@@ -8,6 +8,7 @@ from typing import Any
 
 import tantivy
 
+from indexer.engine.apart import sealed
 from indexer.engine.segments import Entry
 from kb import text
 from kb.failpoints import reached
@@ -44,6 +45,26 @@ def write_lexical(folder: Path, added: Iterable[Entry], removed: Iterable[int]) 
 
 def _write(folder: Path, added: Iterable[Entry], removed: Iterable[int]) -> None:
     folder.mkdir(exist_ok=True)
+    if not (folder / "meta.json").exists():
+        _add(folder, added, removed)
+        return
+    with sealed(folder) as files:  # the writer maps what it adds to, of which a published generation is the owner, too
+        _add(files, added, removed)
+        if files != folder:
+            _take_over(files, folder)
+
+
+def _take_over(files: Path, folder: Path) -> None:
+    """What is new and what is gone in a sealed folder, in the folder that it was made of."""
+    for path in folder.iterdir():
+        if not (files / path.name).is_symlink():
+            path.unlink()
+    for path in files.iterdir():
+        if not path.is_symlink():
+            (folder / path.name).write_bytes(path.read_bytes())
+
+
+def _add(folder: Path, added: Iterable[Entry], removed: Iterable[int]) -> None:
     schema = _schema()
     index = tantivy.Index(schema, path=str(folder), reuse=True)
     writer = index.writer(WRITER_HEAP, 1)
@@ -70,8 +91,8 @@ class Words:
 
     def __init__(self, folder: Path) -> None:
         self._schema = _schema()
-        index = tantivy.Index.open(str(folder))
-        self._searcher = index.searcher()
+        with sealed(folder) as files:  # it maps them all at once
+            self._searcher = tantivy.Index.open(str(files)).searcher()
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)

@@ -24,9 +24,14 @@ class Opened:
 def verified(index: Path, name: str, sha256: str = "") -> Manifest:
     """The manifest of a generation whose every byte is what it says. Raises GenerationError."""
     manifest = read_manifest(index, name, sha256)
-    folder = index / "generations" / name
     if manifest.format != FORMAT:
         raise GenerationError("generation_of_another_version", generation=name)
+    compare(index / "generations" / name, manifest)
+    return manifest
+
+
+def compare(folder: Path, manifest: Manifest) -> None:
+    """Raises GenerationError for a file that is not what the manifest says. What verified is not read again."""
     for file, (wanted, size) in manifest.files.items():
         path = folder / file
         try:
@@ -34,8 +39,7 @@ def verified(index: Path, name: str, sha256: str = "") -> Manifest:
         except OSError:
             whole = False
         if not whole:
-            raise GenerationError("generation_damaged", generation=name, file=file)
-    return manifest
+            raise GenerationError("generation_damaged", generation=folder.name, file=file)
 
 
 def reread(index: Path) -> None:
@@ -52,14 +56,15 @@ def reread(index: Path) -> None:
 
 def open_named(index: Path, name: str, sha256: str = "") -> Opened:
     """One generation, verified. Raises GenerationError when any byte, count or the canary is not as it should be."""
-    manifest = verified(index, name, sha256)
+    manifest, folder = verified(index, name, sha256), index / "generations" / name
     try:
-        engine = engine_of(index / "generations" / name, manifest)
+        engine = engine_of(folder, manifest)
     except GenerationError:
         raise
     except Exception as error:  # faiss, tantivy and json each fail in their own way
         raise GenerationError("generation_damaged", generation=name, file="segments") from error
     check(engine, manifest)
+    compare(folder, manifest)  # nobody has written there since: what was read and copied is what was verified
     return Opened(engine, manifest)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from indexer.generation.disk import hash_and_sync
 from indexer.generation.manifest import Manifest, current, generations, tree_of
-from indexer.generation.opening import check, engine_of, open_named
+from indexer.generation.opening import check, compare, engine_of, open_named
 from kb.durable import make_folder, sync_folder, write_synced
 from kb.errors import GenerationError, PublishError
 from kb.failpoints import reached
@@ -76,16 +76,23 @@ def share(source: Path, target: Path, *, skip: tuple[str, ...] = ()) -> None:
                 shutil.copyfile(path, target / path.name)
 
 
-def publish(index: Path, folder: Path, manifest: Manifest) -> Manifest:
+def publish(index: Path, folder: Path, manifest: Manifest, before: Manifest | None = None) -> Manifest:
     """Make the generation in a workspace the current one: hash, sync, verify, rename, move the pointer.
 
+    before: the one it shares files with
     Returns the manifest with `files` filled in. Raises GenerationError when what was written does
-    not verify; nothing has changed then.
+    not verify, PublishError where what is shared was damaged meanwhile; nothing has changed then.
     """
     for lock in folder.rglob(".tantivy-*.lock"):  # left by whoever opened it, no part of it
         lock.unlink()
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     listed = {name: hash_and_sync(path) for name, path in files.items()}
+    if before:  # what was hashed now must not make right what somebody wrote into it
+        try:
+            compare(index / "generations" / before.generation, before)
+        except GenerationError as error:
+            name, file = error.facts["generation"], error.facts["file"]
+            raise PublishError("generation_damaged", generation=name, file=file) from error
     reached("publish.hashed")
     whole = replace(manifest, files=listed)
     raw = json.dumps(tree_of(whole), ensure_ascii=False, sort_keys=True).encode()

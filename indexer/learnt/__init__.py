@@ -126,7 +126,7 @@ def _published(index: Path, before: Manifest, now: Taught, at: datetime, keep: i
         generation.share(old / "lexical", work / "lexical", skip=("meta.json", ".managed.json"))
         write_learnt(work / FOLDER, now)
         made = replace(before, generation=name, parent=before.generation, created=at.isoformat())
-        generation.publish(index, work, made)
+        generation.publish(index, work, made, before)
     generation.collect(index, keep)
     return True
 
