@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.encoder.tokens import cosines
 from indexer.engine.contract import Engine
 from indexer.engine.fields import VectorField, vector_index
+from indexer.engine.late import maxsim
 from indexer.engine.learnt import Learnt, Lesson, Taught, read_learnt, write_learnt
 from indexer.engine.segments import FIELDS, Embed, Entry, Segment, write_segment
 from indexer.engine.words import Words, write_lexical
@@ -225,25 +225,7 @@ class FileEngine:
 
     def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[Near]]:
         places = [self._places[id] for id in articles]
-        kept = [self.segments[s].tokens(at) for s, at in places]
-        flat = [one for some in kept for one in some]
-        if not len(tokens) or not any(map(len, flat)):
-            return [[] for _ in articles]
-        # Joined as bytes: to join arrays of records numpy compares their types field by field, one pair at a time.
-        every = np.frombuffer(b"".join([one.tobytes() for one in flat]), flat[0].dtype)
-        near, begins = cosines(every, tokens), every["place"]
-        ends = np.cumsum([len(one) for one in flat]).tolist()
-        filled = [end for end, one in zip(ends, flat, strict=True) if len(one)]
-        best = iter(np.maximum.reduceat(near, [0, *filled[:-1]], axis=0).mean(axis=1).tolist())
-        end = iter(ends)
-        found: list[list[Near]] = []
-        for (s, at), some in zip(places, kept, strict=True):
-            found.append([])
-            for chunk, one in zip(self.segments[s].chunks(at) if some else (), some, strict=True):
-                its = slice((stop := next(end)) - len(one), stop)
-                if len(one):
-                    found[-1].append(Near(chunk, next(best), begins[its], near[its]))
-        return found
+        return maxsim([(self.segments[s].chunks(at), self.segments[s].tokens(at)) for s, at in places], tokens)
 
     def article(self, id: str) -> Article:
         return self._entry(id).article

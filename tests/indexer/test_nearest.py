@@ -78,6 +78,12 @@ def near(engine: PostgresEngine, base: SmallBase, question: str) -> list[tuple[s
     return [(one.chunk, round(one.score, 6)) for one in every]
 
 
+def first(engine: PostgresEngine, base: SmallBase, question: str, articles: int) -> list[tuple[str, float]]:
+    """So many articles, each by its nearest chunk of what it answers."""
+    vector = base.encoder.queries([question])[0]
+    return [(one.chunk, round(one.score, 6)) for one in engine.dense(vector, ALL, 100, ANSWERS, articles)]
+
+
 @pytest.mark.parametrize("kept", [HELD, 0], ids=["in memory", "by its index"])
 def test_a_search_asks_the_server_a_few_times_at_most_and_nothing_twice(
     base: SmallBase, kept: int, monkeypatch: pytest.MonkeyPatch
@@ -93,13 +99,13 @@ def test_a_search_asks_the_server_a_few_times_at_most_and_nothing_twice(
     assert [engine.mixed(one, "en") for one in (ALL, *scopes(ALL, "en"))] == [True, False, False]
     engine._library.articles._values.clear()
     with statements(engine) as asked:
-        first = found(engine, base, "where is the rout")
-    assert first[0] == "router"
+        before = found(engine, base, "where is the rout")
+    assert before[0] == "router"
     compared = [one for one in asked if "<#>" in one]
     assert len(compared) == (0 if kept else 4)  # two fields, in two languages
     assert len(asked) - len(compared) <= (5 if kept else 7), asked
     with statements(engine) as again:
-        assert found(engine, base, "where is the rout") == first
+        assert found(engine, base, "where is the rout") == before
     assert again == compared
     with statements(engine) as words:
         found(engine, base, "hol")
@@ -111,11 +117,13 @@ def test_what_is_in_memory_is_what_the_server_has(base: SmallBase, monkeypatch: 
     engine = opened(base)
     assert set(engine._resident()) == {"asks", "answers"}
     ours = near(engine, base, "turn the router over")
+    two = first(engine, base, "turn the router over", 2)
     engine._fields, engine._approximate = {}, True
     engine._views.clear()
     monkeypatch.setattr(postgres, "EXACT_UP_TO", 100)
     assert near(engine, base, "turn the router over") == ours
-    assert len(ours) == 12
+    assert first(engine, base, "turn the router over", 2) == two
+    assert (len(ours), len(two)) == (12, 2)
 
 
 def test_the_next_generation_reads_only_what_came_since(

@@ -20,7 +20,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from indexer.encoder.tokens import cosines
+from indexer.engine.late import maxsim
 from indexer.engine.learnt import Learnt, Lesson, Taught
 from indexer.engine.postgres.asking import Asker
 from indexer.engine.postgres.directory import Directory, Line, Mask, in_generation, let_through, nothing
@@ -199,7 +199,7 @@ class PostgresEngine:
         if seen is None or not seen.chunks[field]:
             return []
         if here := self._resident().get(field):
-            found = self._named(here.nearest(vector, k, seen.bits[field]))
+            found = self._called(here.nearest(vector, k, seen.bits[field], articles))
         else:
             article = self.directory.shelf.article
             where = (in_generation(article, self.directory.number), *let_through(article, scope))
@@ -214,7 +214,7 @@ class PostgresEngine:
         self._will_read(ranked)
         return ranked
 
-    def _named(self, found: Iterable[tuple[int, int, float]]) -> list[tuple[str, int, float]]:
+    def _called(self, found: Iterable[tuple[int, int, float]]) -> list[tuple[str, int, float]]:
         """The same with the article's id."""
         by_number = self.directory.by_number
         return [(by_number[article].id, number, score) for article, number, score in found]
@@ -241,22 +241,7 @@ class PostgresEngine:
 
     def maxsim(self, articles: Sequence[str], tokens: Tokens) -> list[list[Near]]:
         """As the protocol says."""
-        parts = self._parts(articles)
-        flat = [one for its in parts for one in its.tokens]
-        if not len(tokens) or not any(map(len, flat)):
-            return [[] for _ in articles]
-        joined = np.frombuffer(b"".join([one.tobytes() for one in flat]), flat[0].dtype)  # as bytes: see `FileEngine`
-        near = cosines(joined, tokens)
-        found: list[list[Near]] = []
-        end = 0
-        for its in parts:
-            found.append([])
-            for chunk, one in zip(its.chunks if its.tokens else (), its.tokens, strict=True):
-                begin, end = end, end + len(one)
-                if len(one):
-                    mine = near[begin:end]
-                    found[-1].append(Near(chunk, float(mine.max(axis=0).mean()), one["place"], mine))
-        return found
+        return maxsim([(parts.chunks, parts.tokens) for parts in self._parts(articles)], tokens)
 
     def article(self, id: str) -> Article:
         """As the protocol says. Whoever reads one after another gets the next ones with it."""

@@ -50,9 +50,16 @@ class Resident:
         rows = allowed[self.places]
         return None if rows.all() else np.packbits(rows, bitorder="little")
 
-    def nearest(self, vector: Vector, k: int, bits: NDArray[np.uint8] | None) -> Iterable[tuple[int, int, float]]:
-        """(version of the article, number of the chunk, cosine) of the k nearest, best first, ties by id and number."""
+    def nearest(
+        self, vector: Vector, k: int, bits: NDArray[np.uint8] | None, articles: int | None = None
+    ) -> Iterable[tuple[int, int, float]]:
+        """(version of the article, number of the chunk, cosine) of the k nearest, best first, ties by id and number.
+        articles: of each article only the first, and of so many at most."""
         rows, scores = self.vectors.nearest(vector, k, bits)
+        if articles is not None:
+            _, first = np.unique(self.places[rows], return_index=True)
+            first = np.sort(first)[:articles]
+            rows, scores = rows[first], scores[first]
         found = self.table[rows]
         return zip(found["article"].tolist(), found["number"].tolist(), scores.tolist(), strict=True)
 
