@@ -6,8 +6,9 @@ they are compared as the files' are (`indexer.engine.fields`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import faiss
@@ -65,8 +66,16 @@ class Resident:
 
     def of(self, article: int) -> tuple[NDArray[Any], Vector]:
         """The places and vectors of a version's chunks, in order; none where it has none here."""
-        rows = np.flatnonzero(self.table["article"] == article)
-        return self.table[rows], self.vectors.rows(rows)
+        rows = self._rows.get(article, slice(0, 0))
+        return self.table[rows], self.vectors.rows(np.arange(rows.start, rows.stop))
+
+    @cached_property
+    def _rows(self) -> Mapping[int, slice]:
+        """Of each version: they lie together."""
+        articles = self.table["article"]
+        starts = np.flatnonzero(np.diff(articles, prepend=-1))
+        ends = [*starts[1:].tolist(), len(articles)]
+        return dict(zip(articles[starts].tolist(), map(slice, starts.tolist(), ends), strict=True))
 
 
 def resident(directory: Directory, name: str, asker: Asker, known: Resident | None = None) -> Resident:
