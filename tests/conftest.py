@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from kb.config import ROOT, settings
 from kb.db import Database
 from kb.doors.wiring import Desk
+from tests.by_file import ByFile
 from tests.new_database import NewUrl, new_file
 from tests.on_call import base_of, desk_of
 from tests.postgres import Server, started
@@ -23,14 +23,6 @@ from tests.small_base import NOON, SmallBase
 if TYPE_CHECKING:
     from indexer.encoder import SentenceEncoder
     from indexer.engine import Engine
-
-
-class ByFile(LoadScopeScheduling):
-    """A file's tests go to one worker, and all that drive Chromium to the same one, for they share an app."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        return "tests/browser" if file.startswith("tests/browser/") else file
 
 
 PROFILES = "sqlite", "postgresql"
@@ -88,7 +80,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         print(f"fewer than {PAIRS_LEAST} tests ran on SQLite and on PostgreSQL")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 
 
