@@ -59,11 +59,11 @@ def open_named(index: Path, name: str, sha256: str = "") -> Opened:
     manifest, folder = verified(index, name, sha256), index / "generations" / name
     try:
         engine = engine_of(folder, manifest)
-    except GenerationError:
+        check(engine, manifest)
+    except (GenerationError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # faiss, tantivy and json each fail in their own way
+    except BaseException as error:  # faiss, tantivy and json each fail in their own way; a panic is no `Exception`
         raise GenerationError("generation_damaged", generation=name, file="segments") from error
-    check(engine, manifest)
     compare(folder, manifest)  # nobody has written there since: what was read and copied is what was verified
     return Opened(engine, manifest)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -302,6 +303,29 @@ def test_where_everything_is_damaged_the_first_damage_is_told(two_rounds: SmallB
         assert told.value.facts["generation"] == newer.name
         assert "chunks.npy" in explain("en", told.value)
         assert "chunks.npy" in explain("zh", told.value)
+
+
+class PanicError(BaseException):
+    """As tantivy ends in, which is no `Exception`."""
+
+
+@pytest.mark.parametrize("error", [PanicError, ValueError])
+@pytest.mark.parametrize("step", ["engine_of", "check"])
+def test_whatever_opening_ends_in_the_generation_before_serves(
+    two_rounds: SmallBase, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
+) -> None:
+    older, newer = generation.generations(two_rounds.index)
+    own = getattr(opening, step)
+
+    def ends(what: Any, manifest: generation.Manifest) -> Any:
+        if manifest.generation == newer:
+            raise error
+        return own(what, manifest)
+
+    monkeypatch.setattr(opening, step, ends)
+    opened = generation.open_current(two_rounds.index)
+    assert opened.manifest.generation == older
+    assert [one.facts for one in opened.damaged] == [{"generation": newer, "file": "segments"}]
 
 
 def test_a_build_after_damage_makes_everything_anew(two_rounds: SmallBase, tmp_path: Path) -> None:
