@@ -112,6 +112,20 @@ def test_a_search_asks_the_server_a_few_times_at_most_and_nothing_twice(
     assert len(words) - len(compared) == 1, words  # what the word that is typed may become
 
 
+def test_the_articles_of_several_lists_are_fetched_in_one_statement(base: SmallBase) -> None:
+    publish_rounds(base, 1)
+    engine = opened(base)
+    engine._library.articles._values.clear()
+    with statements(engine) as asked:
+        listed = [one.article for one in engine.lexical(text.query_terms("router"), ALL, 10)]
+        near(engine, base, "the card")
+        assert [one for one in asked if "record" in one] == []
+        titles = [engine.article(id).title for id in ("router", "card", "fryer")]
+    assert listed == ["router"]
+    assert titles == ["router round 1", "card round 1", "fryer round 1"]
+    assert len([one for one in asked if "record" in one]) == 1
+
+
 def test_what_is_in_memory_is_what_the_server_has(base: SmallBase, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_rounds(base, 1)
     engine = opened(base)

@@ -284,9 +284,9 @@ class PostgresEngine:
         return [found[number] for number in numbers]
 
     def _will_read(self, ranked: Sequence[Ranked]) -> None:
-        """Fetch what a search will ask for next of the first articles of a list, all at once."""
+        """A search will ask for the first articles of a list next."""
         first = list(dict.fromkeys(one.article for one in ranked))[:LOOKED_AT]
-        self._library.articles.of([self.directory.lines[id].number for id in first], self._asker)
+        self._library.will_read(self.directory.lines[id].number for id in first)
 
     def _lets(self, seen: _View, id: str) -> bool:
         line = self.directory.lines[id]

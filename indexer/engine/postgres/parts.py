@@ -32,6 +32,7 @@ from kb.finding.spelling import Vocabulary, joined
 MAX_ARTICLES = 20_000  # whose text is kept: some hundred megabytes where articles are long
 MAX_PARTS = 1_000  # whose vectors and tokens are kept: about 40 KB each
 MAX_TEXTS = 2_000
+MAX_SOON = 200  # articles fetched with one that is wanted: those of the lists of a search
 MAX_SEGMENTS = 256  # whose vocabulary is kept: the base's and those since
 MEANS_AT_ONCE = 10_000  # articles: all of a large base in one statement would take as long as one may
 AHEAD = 256  # articles read at once for whoever reads one after another
@@ -90,6 +91,7 @@ class Library:
         self.texts: Kept[tuple[tuple[Chunk, str], ...]] = Kept(MAX_TEXTS, self._texts)
         self.titles: Kept[Vector] = Kept(2**31, self._titles)
         self._resident: dict[str, Resident] = {}  # the fields of the generation they were last asked for of
+        self._soon = threading.local()  # what this thread's search will want the articles of
         self._said: Kept[Vocabulary] = Kept(MAX_SEGMENTS, lambda asker, some: vocabularies(shelf, some, asker))
 
     def vocabularies(self, segments: Sequence[int], asker: Asker) -> list[Vocabulary]:
@@ -105,14 +107,23 @@ class Library:
         self._resident = found
         return found
 
+    def will_read(self, numbers: Iterable[int]) -> None:
+        """Fetch these articles, too, when this thread next wants one that is not there: its lists in one statement."""
+        self._soon.numbers = [*self._coming(), *numbers][-MAX_SOON:]
+
+    def _coming(self) -> list[int]:
+        return getattr(self._soon, "numbers", [])
+
     def _articles(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Article]:
         a = self.shelf.article.c
-        found = asker.rows(sa.select(a.number, a.record).where(among(a.number, numbers)))
+        coming = {number for number in self._coming() if self.articles.had(number) is None}
+        self._soon.numbers = []
+        found = asker.rows(sa.select(a.number, a.record).where(among(a.number, sorted(coming.union(numbers)))))
         return {row.number: entry_of(json.loads(row.record)).article for row in found}
 
     def _parts(self, asker: Asker, numbers: Sequence[int]) -> dict[int, Parts]:
         articles = self.articles.of(numbers, asker)
-        chunks = self._chunks(asker, list(articles))
+        chunks = self._chunks(asker, [number for number in numbers if number in articles])
         t = self.shelf.tokens.c
         packed = {
             row.article: _unpacked(row.counts, row.size, bytes(row.packed))
