@@ -98,20 +98,25 @@ class Tab:
 
     async def click(self, key: str) -> None:
         """Press a button; that of a form sends its fields with it."""
-        await self._run(self._one(key), True)
+        await self._run(self.one(key), True)
 
     async def fill(self, key: str, value: Value) -> None:
         """Give a field a value. Inside a form that stays here until its button is pressed."""
-        element = self._one(key)
+        element = self.one(key)
         self._values[element.id] = _state(element, value)
         if not element.proto.form_id:
             await self._run(element)
 
     async def trigger(self, key: str, event: str, value: object) -> None:
         """What a Components v2 element tells once: `on_{event}_change`."""
-        element = self._one(key)
+        element = self.one(key)
         told = json.dumps([{"event": event, "value": value}])
         await self._run(element, WidgetState(id=EVENTS.format(id=element.id), json_trigger_value=told))
+
+    async def keep(self, key: str, name: str, value: object) -> None:
+        """What a Components v2 element keeps: `on_{name}_change`."""
+        element = self.one(key)
+        await self._run(element, WidgetState(id=element.id, json_value=json.dumps({name: value})))
 
     # what a person sees
 
@@ -133,7 +138,8 @@ class Tab:
         """Those of these kinds, from the top."""
         return (one for _, one in sorted(self.elements.items()) if one.kind in kinds)
 
-    def _one(self, key: str) -> Element:
+    def one(self, key: str) -> Element:
+        """What has this key. Raises PageError where nothing has."""
         found = next((one for one in self.elements.values() if one.key == key), None)
         if found is None:
             there = sorted({one.key for one in self.elements.values()} - {"", "None"})

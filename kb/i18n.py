@@ -12,6 +12,7 @@ from pathlib import Path
 from kb.errors import KBError
 
 LANGUAGES = ("zh", "en")
+LONGEST_FACT = 1_000  # characters of what an error's sentence quotes
 FOLDER = Path(__file__).parent / "locales"
 
 
@@ -41,7 +42,11 @@ def day_name(language: str, day: date) -> str:
 
 def explain(language: str, error: KBError) -> str:
     """The one sentence that tells a person what went wrong."""
-    return say(language, f"error.{error.code}", **error.facts)
+    return say(language, f"error.{error.code}", **{name: _short(fact) for name, fact in error.facts.items()})
+
+
+def _short(fact: object) -> object:
+    return fact if len(str(fact)) <= LONGEST_FACT else f"{str(fact)[:LONGEST_FACT]} …"
 
 
 def nearest_language(tag: str | None) -> str:

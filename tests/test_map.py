@@ -147,6 +147,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     ),
     "assistants": ("kb.doors.assistant",),
     "commands": (
+        "kb.doors.program",
         "kb.doors.care_cli",
         "kb.doors.index_cli",
         "kb.doors.user_cli",
@@ -174,6 +175,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
         "kb.doors.ui.call",
         "kb.doors.ui.focus",
         "kb.doors.ui.editor",
+        "kb.doors.ui.heard",
     ),
     "ui parts": (
         "kb.doors.ui.frame",

@@ -219,7 +219,7 @@ def _opened(file: Path) -> tuple[bytes, bytes]:
         if tail["firstcall_backup"] > FORMAT:
             raise StoreError("backup_newer", file=file)
         salt = bytes.fromhex(tail["salt"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError("backup_damaged", file=file) from error
     if raw[len(body) :] != _tail(body, salt):
         raise StoreError("backup_damaged", file=file)

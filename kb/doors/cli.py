@@ -27,6 +27,7 @@ from kb.doors.assistant.command import mcp
 from kb.doors.audit_cli import audit
 from kb.doors.care_cli import backup, doctor, move
 from kb.doors.key_cli import key, reduce, webhook
+from kb.doors.program import Program
 from kb.doors.replay_cli import replay
 from kb.doors.studio_cli import COMMANDS
 from kb.doors.user_cli import user
@@ -60,7 +61,7 @@ def run(command: Callable[[_Context], int]) -> int:
         return 2
 
 
-@click.group(help=about, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, help=about, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The group of all commands."""
 
@@ -125,13 +126,13 @@ def _readable(answer: dict[str, Any], context: _Context) -> str:
 @main.command(name="lint")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Findings as JSON.")
-@click.option("--today", "today", default=None, help="The day to judge dates by, YYYY-MM-DD.")
-def lint_command(path: Path | None, as_json: bool, today: str | None) -> None:
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to judge dates by, YYYY-MM-DD.")
+def lint_command(path: Path | None, as_json: bool, today: datetime | None) -> None:
     """Check articles: what cannot be read, and what to mend. PATH is a folder or a file; exit code 1 on findings."""
 
     def command(context: _Context) -> int:
         folder, only = _lint_target(path, context.settings.articles)
-        day = datetime.fromisoformat(today).date() if today else None
+        day = today.date() if today else None
         found, count = lint_folder(folder, only, day)
         rows = [_finding_row(one, context.language) for one in found]
         if as_json:

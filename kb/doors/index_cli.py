@@ -17,6 +17,7 @@ from indexer.build.places import place_of
 from kb.config import Settings, settings
 from kb.db import exists
 from kb.doors import wiring
+from kb.doors.program import Program
 from kb.errors import GenerationError, KBError, SettingError
 from kb.finding.search import Encoder
 from kb.i18n import explain, say, terminal_language
@@ -91,7 +92,7 @@ def _run(command: Callable[[Settings, str], int]) -> None:
         sys.exit(2)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Build and look after the index."""
 

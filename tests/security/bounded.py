@@ -2,10 +2,11 @@
 
     python -m tests.security.bounded [--json FILE] [NAME…]
 
-The inputs are the fields of every route (`knocking`) and every public function of a room that takes a text. A function
-is called with what the kinds of its parameters say: `str` is the flood, `Article` an article with it as its body, and
-so on (`KINDS`). One that takes something else besides a text needs a row in `ELSEWHERE` that says why it is not called
-here. Functions that take a connection are reached through the routes.
+The inputs are the fields of every route (`knocking`), every place of the command line (`commanding`), what the
+components of a page tell over its websocket (`messaging`, on a server of its own), and every public function of a room
+that takes a text. A function is called with what the kinds of its parameters say: `str` is the flood, `Article` an
+article with it as its body, and so on (`KINDS`). One that takes something else besides a text needs a row in
+`ELSEWHERE` that says why it is not called here. Functions that take a connection are reached through the routes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from tests.fake_encoder import HashEncoder
 from tests.new_database import new_database
 from tests.on_call import base_of, desk_of
 from tests.people_on_the_floor import NOON, SUE
+from tests.security import commanding, messaging
 from tests.security.floods import FLOODS, HEADER, SIZE, Cost, Heart, beating, cost
 from tests.security.knocking import Field, every, told
 from tests.small_base import ALL
@@ -288,8 +290,8 @@ def of_function(heart: Heart, one: Function, floods: Mapping[str, str]) -> dict[
     return found
 
 
-def of_field(heart: Heart, one: Field, floods: Mapping[str, str]) -> dict[str, Cost]:
-    """What each flood costs a field of a route; an answer that is no sentence is an error, too."""
+def of_field(heart: Heart, one: Field, floods: Mapping[str, str], told: Callable[[Any], str] = told) -> dict[str, Cost]:
+    """What each flood costs a field of a route or a command; an answer that is no sentence is an error, too."""
 
     def send(flood: str) -> None:
         wrong = told(one.send(flood))
@@ -299,6 +301,10 @@ def of_field(heart: Heart, one: Field, floods: Mapping[str, str]) -> dict[str, C
     return {name: cost(heart, lambda flood=flood: send(flood), ()) for name, flood in floods.items()}  # type: ignore[misc]
 
 
+def _of_command(one: Field, heart: Heart, floods: Mapping[str, str]) -> dict[str, Cost]:
+    return of_field(heart, one, floods, commanding.told)
+
+
 def inputs(desk: Desk) -> Iterator[tuple[str, Callable[[Heart, Mapping[str, str]], dict[str, Cost]]]]:
     """Every input with how it is measured."""
     for one in functions():
@@ -306,6 +312,8 @@ def inputs(desk: Desk) -> Iterator[tuple[str, Callable[[Heart, Mapping[str, str]
             yield one.name, functools.partial(lambda one, heart, floods: of_function(heart, one, floods), one)
     for two in every(desk):
         yield two.name, functools.partial(lambda two, heart, floods: of_field(heart, two, floods), two)
+    for three in commanding.fields():
+        yield three.name, functools.partial(_of_command, three)
 
 
 def main() -> int:
@@ -315,8 +323,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     found: dict[str, dict[str, Cost]] = {}
-    with tempfile.TemporaryDirectory() as place, beating() as heart:
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as typed, contextlib.ExitStack() as held:
+        heart = held.enter_context(beating())
         every_one = [pair for pair in inputs(desk_at(Path(place))) if _is_asked(pair[0], asked.names)]
+        held.enter_context(commanding.at(Path(typed)))
         for flood, text in FLOODS.items():  # one after the other, for an article of it is made once
             print(flood, file=sys.stderr, flush=True)
             for name, measure in every_one:
@@ -325,6 +335,8 @@ def main() -> int:
                 for it in costs.values():
                     if not it.bounded:
                         print(f"    {name}: {it}", file=sys.stderr, flush=True)
+    if _is_asked("message", asked.names):
+        found |= messaging.on_a_server(FLOODS)
     worst = {name: summed(costs) for name, costs in found.items() if costs}
     wrong = [f"{name}, {flood}: {it}" for name, costs in found.items() for flood, it in costs.items() if not it.bounded]
     for name, most in sorted(worst.items(), key=lambda pair: str(pair[1]["time"])):

@@ -17,9 +17,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kb.config import ROOT
+from tests.security import commanding
 from tests.security.bounded import ELSEWHERE, chosen, desk_at, functions, of_field, of_function
 from tests.security.floods import FLOODS, MOST_STALL, SIZE, Cost, Heart, beating, cost, filled
-from tests.security.knocking import FORMS, NO_TEXT, QUERIES, RAW, Knocker
+from tests.security.knocking import FORMS, NO_TEXT, QUERIES, RAW, Field, Knocker
 from tests.security.test_permission import ROUTES
 
 RESULT = ROOT / "benchmarks/results/bounds.json"
@@ -109,6 +110,39 @@ def test_every_field_of_a_route_bears_any_text(route: str, heart: Heart, knocker
 def test_headers_bear_any_text(heart: Heart, knocker: Knocker) -> None:
     for field in knocker.headers():
         assert unbounded(of_field, heart, field, chosen(field.name, WORST, 3)) == {}, field.name
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def test_every_command_is_flooded_or_waits_for_others() -> None:
+    names = {one.name for one in commanding.commands()}
+    fields = {one.name for one in commanding.fields()}
+    taking = {one.name for one in commanding.commands() if any(map(commanding.takes_text, one.parameters))}
+    assert {name for name in taking if not any(field.startswith(f"{name} ") for field in fields)} == set()
+    assert set(commanding.ENDLESS) & names == set()
+    assert {"kb ask", "kb user import", "kb backup restore", "indexer build"} <= names
+    assert {where for where in commanding.READ if where not in fields} == set()
+    assert len(fields) > 75
+
+
+def test_a_command_that_is_given_what_it_wants_does_it(tmp_path: Path) -> None:
+    """Else the floods would only find out that it is called wrongly."""
+    fields = {one.name: one for one in commanding.fields()}
+    wanted = {"kb user add id": 0, "kb ask question": 0, "kb key add name": 0, "kb new id": 0, "kb export teams": 0}
+    wanted |= {"kb lint path < a.md": 1, "kb history id": 0, "kb backup write target": 0, "kb mask < stdin": 0}
+    with commanding.at(tmp_path):
+        assert {name: fields[name].send("refund").exit_code for name in wanted} == wanted
+        assert "[refund-card-en, " in fields["kb ask question"].send("refund card").stdout
+
+
+def test_every_place_of_the_command_line_bears_any_text(heart: Heart, tmp_path: Path) -> None:
+    def measure(heart: Heart, one: Field, floods: dict[str, str]) -> dict[str, Cost]:
+        return of_field(heart, one, floods, commanding.told)
+
+    with commanding.at(tmp_path):
+        found = {one.name: unbounded(measure, heart, one, chosen(one.name, WORST, 1)) for one in commanding.fields()}
+    assert {name: costs for name, costs in found.items() if costs} == {}
 
 
 # --- fields of pages -----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from kb.doors import payload, studio
 from kb.doors.ui import margin, workbench
 from kb.doors.ui.editor import text_editor
 from kb.doors.ui.frame import hl, literal, me, t
+from kb.doors.ui.heard import heard
 from kb.doors.ui.workbench import MINE, Work
 from kb.doors.wiring import Desk, desk
 from kb.errors import KBError
@@ -92,17 +93,17 @@ def draw(work: Work, article: Article | None, slot: str = MINE) -> None:
 
 
 def _typed(slot: str) -> None:
-    given, work = st.session_state[_key("editor", slot)].get("text"), workbench.current(slot)
+    given, work = heard(_key("editor", slot), "text", "id", "base", "source"), workbench.current(slot)
     if given and work and given["id"] == work.id and given["base"] == work.base:
         workbench.tell(None, slot)
-        workbench.typed(desk(), str(given["source"]), slot)
+        workbench.typed(desk(), given["source"], slot)
 
 
 def _save(slot: str) -> None:
-    given, work = st.session_state[_key("editor", slot)].get("save"), workbench.current(slot)
+    given, work = heard(_key("editor", slot), "save", "id", "base", "source"), workbench.current(slot)
     if not given or work is None or given["id"] != work.id:
         return
-    workbench.typed(desk(), str(given["source"]), slot)
+    workbench.typed(desk(), given["source"], slot)
     _save_now(slot)
 
 

@@ -11,6 +11,7 @@ from kb.doors.ui.article import draw, show
 from kb.doors.ui.call import call_bar
 from kb.doors.ui.finder import finder
 from kb.doors.ui.frame import hl, me, moment, t, told
+from kb.doors.ui.heard import heard
 from kb.doors.ui.keys import bindings
 from kb.doors.ui.live import bar_data, begin
 from kb.doors.wiring import Desk, Served, desk
@@ -18,6 +19,8 @@ from kb.errors import StoreError
 from kb.i18n import explain, sentences
 from kb.people import preferences
 from kb.people.users import Action, may
+
+LONGEST_ID = 200  # characters of an id that a component tells: no article has so long a one
 
 
 def page() -> None:
@@ -64,27 +67,27 @@ def _keys(here: Desk) -> dict[str, list[str]]:
 
 def _open() -> None:
     """An article was opened in the box."""
-    result = st.session_state["finder"].get("open")
+    result = heard("finder", "open", "article", "q")
     if result:
-        st.session_state["article"] = str(result["article"])
-        st.session_state["question"] = str(result["q"])[:2000]
-        st.session_state["section"] = str(result.get("section", ""))
-        st.session_state["sentence"] = str(result.get("sentence", ""))
+        st.session_state["article"] = result["article"][:LONGEST_ID]
+        st.session_state["question"] = result["q"][:2000]
+        st.session_state["section"] = result.get("section", "")[:2000]
+        st.session_state["sentence"] = result.get("sentence", "")[:2000]
         st.session_state["restored"] = False
 
 
 def _shown() -> None:
     """The bar asks for an article: the twin, the one of the other call, the answer to a gap; '' closes."""
-    result = st.session_state["call"].get("show")
+    result = heard("call", "show", "article")
     if result:
-        show(str(result["article"]))
+        show(result["article"][:LONGEST_ID])
 
 
 def _ended() -> None:
     """A call is over: the page is empty for the next customer, or shows the other call's article."""
-    result = st.session_state["call"].get("ended")
+    result = heard("call", "ended", "show")
     if result:
-        show(str(result["show"]))
+        show(result["show"][:LONGEST_ID])
 
 
 def _finder_data(here: Desk, served: Served, keys: dict[str, list[str]]) -> dict[str, object]:
