@@ -125,7 +125,7 @@ def test_of_two_app_servers_one_does_a_work_until_it_is_done_or_gone(server: Ser
         assert (mine, theirs, told) == (True, False, True)
     with other.alone("keep the gaps") as theirs:
         assert theirs
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
         with one.alone("keep the gaps") as mine:  # whoever is gone holds nobody up
             assert mine
     one.close()

@@ -188,7 +188,7 @@ def test_a_connection_that_broke_unseen_is_replaced_within_a_search(base: SmallB
         pass  # two are kept
     name = sa.make_url(rows_of(base)._url).database or ""
     mine = "datname = current_database() AND application_name = 'firstcall index'"
-    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}"
+    ended = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {mine}"
     assert server.execute(ended, name) == [(True,), (True,)]
     engine._words._known.clear()
     engine._library.parts._values.clear()
