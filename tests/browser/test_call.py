@@ -30,6 +30,7 @@ from tests.browser.conftest import (
     focused,
     health,
     opened,
+    settled,
     sign_in,
     start,
     wait_for,
@@ -360,6 +361,27 @@ def test_two_calls_are_held_and_changed_by_a_key(fresh: Page, app: App) -> None:
     fresh.keyboard.press("Alt+z")  # it was not over after all
     sent(fresh)
     assert rows(app, tables.call, id=first)[0].ended_at is None
+
+
+def test_keys_that_are_faster_than_the_page_put_nothing_on_a_call_it_is_not_of(fresh: Page, app: App) -> None:
+    ask(fresh, "price protection after double 11")
+    fresh.keyboard.press("Enter")
+    expect(fresh.locator("#text")).to_be_visible()
+    first = call_of(fresh)
+    sent(fresh)
+    begun = len(rows(app, tables.event, call=first))
+    for number in range(9):
+        fresh.keyboard.press("Alt+w" if number % 2 else "Alt+o")
+    settled(fresh)
+    expect(fresh.locator("#text")).to_be_hidden()
+    expect(fresh.locator("#bar")).to_have_attribute("data-call", "")
+    fresh.reload()  # and nobody is put back on the call they left
+    fresh.locator("#bar[data-call='']").wait_for(state="attached")
+    expect(fresh.locator("#q")).to_have_value("")
+    sent(fresh)
+    assert len(rows(app, tables.event, call=first)) == begun
+    with Database(app.database).read() as connection:
+        assert list(connection.scalars(sa.select(tables.call.c.id).where(tables.call.c.ended_at.is_(None)))) == [first]
 
 
 @pytest.fixture

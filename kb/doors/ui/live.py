@@ -30,7 +30,7 @@ def begin(here: Desk) -> None:
     """A new visit: a screen-pop's call, else where this person left off. Nothing here keeps the page from opening."""
     given = {name: st.query_params.get(name, "") for name in POP}
     state = {"article": st.query_params.get("article", ""), "question": "", "section": "", "restored": True, "pop": {}}
-    for name, value in {**state, "refused": []}.items():
+    for name, value in {**state, "refused": [], "asked": ""}.items():
         st.session_state[name] = value
     for name in POP:
         if name in st.query_params:
@@ -117,6 +117,7 @@ def bar_data(here: Desk, served: Served, article: Article | None, keys: dict[str
         "mine": waiting,
         "pop": st.session_state["pop"],
         "article": _open_article(here, article) if article else None,
+        "asked": st.session_state["asked"],
         "products": {code: product.name(hl) for code, product in served.catalogue.items() if not product.discontinued},
         "reasons": flags.REASONS,
         "kinds": gap.KINDS,

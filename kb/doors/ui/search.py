@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -80,14 +81,20 @@ def _shown() -> None:
     """The bar asks for an article: the twin, the one of the other call, the answer to a gap; '' closes."""
     result = heard("call", "show", "article")
     if result:
-        show(result["article"][:LONGEST_ID])
+        _come_to(result, "article")
 
 
 def _ended() -> None:
     """A call is over: the page is empty for the next customer, or shows the other call's article."""
     result = heard("call", "ended", "show")
     if result:
-        show(result["show"][:LONGEST_ID])
+        _come_to(result, "show")
+
+
+def _come_to(result: Mapping[str, str], article: str) -> None:
+    """Show what the bar wishes, and say so: what is drawn until then is of an earlier wish."""
+    show(result[article][:LONGEST_ID])
+    st.session_state["asked"] = result.get("asked", "")[:LONGEST_ID]
 
 
 def _finder_data(here: Desk, served: Served, keys: dict[str, list[str]]) -> dict[str, object]:

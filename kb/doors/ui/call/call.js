@@ -11,7 +11,8 @@ const NEEDS_ARTICLE = new Set(["copy", "walk", "dates", "solved", "helped", "uns
 const UNDOABLE = 20;
 const STIR = ["keydown", "pointerdown"]; // what shows that somebody is there
 const POPPED = "firstcall.popped.call"; // the screen-pop that was applied: once, however often the bar is mounted
-const HERE = "firstcall.call"; // the call that this tab is on
+const HERE = "firstcall.call"; // the call that this tab is on, "" where it was put on none
+const LATE = 5000; // ms in which an article that was asked for before may still come
 const mounted = new WeakMap();
 
 export default function (component) {
@@ -61,11 +62,11 @@ class Bar {
   first(data, pop) {
     if (pop && !pop.call && (pop.product || pop.lang)) {
       this.waiting = { product: pop.product, lang: pop.lang };
-      sessionStorage.removeItem(HERE);
+      sessionStorage.setItem(HERE, "");
       return null;
     }
     const mine = sessionStorage.getItem(HERE);
-    const id = pop?.call || (this.calls.has(mine) ? mine : data.calls[0]?.id) || null;
+    const id = pop?.call || (mine === "" || this.calls.has(mine) ? mine : data.calls[0]?.id) || null;
     if (id && !this.calls.has(id)) this.calls.set(id, { id, begun: Date.now(), last: Date.now(), known: true, product: pop.product, lang: pop.lang });
     if (id) sessionStorage.setItem(HERE, id);
     return id;
@@ -123,8 +124,7 @@ class Bar {
 
   turn(id) {
     this.current = id;
-    if (id) sessionStorage.setItem(HERE, id);
-    else sessionStorage.removeItem(HERE);
+    sessionStorage.setItem(HERE, id ?? "");
     this.context();
     this.draw();
   }
@@ -174,7 +174,10 @@ class Bar {
     } else if (told.type === "opened") {
       this.search();
       if (told.article === this.data.article?.id) this.again(told);
-      else this.opening = { ...told, at: Date.now() };
+      else {
+        this.opening = { ...told, at: Date.now() };
+        this.want(told.article);
+      }
     } else if (told.type === "entered") this.search();
     else if (told.type === "copied") {
       this.event("copy", { article: told.article, version: told.version, said: told.said });
@@ -182,7 +185,17 @@ class Bar {
     } else if (told.type === "join") this.join(told.gap);
     else if (told.type === "about") this.about(told.change);
     else if (told.type === "do") this.act(told.action);
-    else if (told.type === "show") this.trigger("show", { article: told.article });
+    else if (told.type === "show") this.show(told.article);
+  }
+
+  // Let the page show an article, none for "". The page tells which wish it has come to.
+  show(article) {
+    this.trigger("show", this.want(article, newId("s")));
+  }
+
+  want(article, asked = this.data.asked) {
+    this.wanted = { article, asked, until: Date.now() + LATE };
+    return { article, asked };
   }
 
   // What stands in the box becomes a search on the trail, once.
@@ -212,6 +225,10 @@ class Bar {
 
   // An article is on the page: that is what the caller may be told, in this version.
   shown(article) {
+    const wanted = this.wanted;
+    const late = wanted && (wanted.asked !== this.data.asked || wanted.article !== (article?.id ?? ""));
+    if (late && Date.now() < wanted.until) return; // it was asked for before, maybe on another call
+    this.wanted = null;
     const key = article && `${article.id}|${article.version}`;
     if (key === this.article) return;
     this.article = key;
@@ -277,7 +294,7 @@ class Bar {
       join: () => this.join(this.typed.gaps?.[0]?.id),
       flag: () => (article ? this.open("flag", article) : this.toast(this.labels.open_first)),
       promise: () => this.open("promise", { call: this.sure().id }),
-      twin: () => (article?.twin ? this.trigger("show", { article: article.twin }) : this.toast(this.labels.no_twin)),
+      twin: () => (article?.twin ? this.show(article.twin) : this.toast(this.labels.no_twin)),
       summary: () => this.summary(),
       trail: () => this.trail(),
       undo: () => this.undo(),
@@ -370,7 +387,8 @@ class Bar {
     this.waiting = null;
     this.turn([...this.calls.keys()].at(-1) ?? null);
     this.restore();
-    this.trigger("ended", { call: one.id, show: this.call()?.article ?? "" });
+    const { article, asked } = this.want(this.call()?.article ?? "", newId("s"));
+    this.trigger("ended", { call: one.id, show: article, asked });
   }
 
   next() {
@@ -381,7 +399,7 @@ class Bar {
     this.from = null; // the words of one customer open nothing on the other's call
     this.turn(other);
     this.restore();
-    this.trigger("show", { article: this.call().article ?? "" });
+    this.show(this.call().article ?? "");
   }
 
   another() {
@@ -389,7 +407,7 @@ class Bar {
     this.from = null;
     this.turn(null);
     this.restore();
-    this.trigger("show", { article: "" });
+    this.show("");
   }
 
   restore() {
@@ -494,7 +512,7 @@ class Bar {
         } else {
           this.outbox.put(`/api/gaps/${answered.gap}/told`, { report: answered.report }, () => this.refresh());
           this.can({ path: `/api/gaps/${answered.gap}/untold`, body: { report: answered.report }, text: `${this.labels.said_answered} “${answered.question}”`, back: () => this.refresh() });
-          this.trigger("show", { article: answered.article });
+          this.show(answered.article);
         }
       },
     }[name];
