@@ -219,7 +219,8 @@ class Upkeep:
             give_back()
             desk.trouble = None
             desk.failures.over()
-            self._damaged = ""
+            if desk.served and desk.served.opened.manifest.generation != self._damaged:
+                self._damaged = ""  # else it was found while this was being made: it is yet to be replaced
         except KBError as error:
             desk.trouble = error
             desk.failures.note(error, at)
