@@ -43,7 +43,7 @@ from benchmarks.steady import Promise, drift, flat, growth
 from kb.calls import call as calls
 from kb.calls.journal import Event
 from kb.content.articles import Article, read_all
-from kb.db import Database
+from kb.db import Connection, Database
 from kb.gaps import gap
 from kb.gaps.gap import Report
 from kb.people.users import Role, User
@@ -51,38 +51,51 @@ from kb.people.users import Role, User
 MEMORY, COUNTED, DRIFT = 0.05, 5, 0.10  # what is promised: shares, and how many more
 WARM_UP, MOST_WARM_UP = 0.5, 300.0  # share of the time that is not judged, and seconds of it at most
 CURVE = 60  # rows of the published curve
-TEAM, GAPS_BEFORE = frozenset({"payments"}), 100
+TEAM = frozenset({"payments"})
+GAPS_BEFORE, CALLS_BEFORE, HALF_HOUR = 100, 300, 1_800.0  # as many calls as in the half-hour to come
 
 
-# --- the day before ------------------------------------------------------------------------------
+# --- what was before -----------------------------------------------------------------------------
+# Else what calls teach, and what is made of a call a quarter of an hour after it, would begin in the middle of the
+# half-hour, and the floor that is judged be two.
 
 
-def yesterday(server: Server, spoken: Sequence[Article]) -> None:
-    """A day's calls: each article solved its first question for two agents, and a hundred gaps were recorded.
-
-    Else what calls teach would begin in the middle of the half-hour, and the floor that is judged be two.
-    """
-    at = datetime.now(UTC) - timedelta(days=1)
-    agents = [User(name, name, Role.AGENT, TEAM) for name in ("agent.0", "agent.1")]
-    database = Database(server.database)
-    for (n, one), by in itertools.product(enumerate(spoken), agents):
-        id = f"before-{n}-{by.id}"
-        with database.write() as connection:
-            calls.begin(connection, by, id, at)
-            facts = {"query": one.questions[0], "agent": by.id, "call": id}
-            happened = [
-                Event(f"{id}-{kind}", at=at + timedelta(seconds=i), kind=kind, article=article, **facts)
-                for i, (kind, article) in enumerate((("search", ""), ("open", one.id), ("solved", one.id)))
-            ]
-            calls.record(connection, by, id, happened, at)
-            calls.end(connection, by, id, at + timedelta(minutes=1))
-    for n in range(GAPS_BEFORE):
-        asked = f"{spoken[n % len(spoken)].questions[0]} {n} (nobody knew)"
-        with database.write() as connection:
-            gap.record(
-                connection, agents[0], Report(f"before-{n}", f"gap-{n}", "before-0-agent.0", "agent.0", at, asked)
-            )
+def before(server: Server, spoken: Sequence[Article]) -> None:
+    """A day ago each article solved its first question for two agents, and a hundred gaps were recorded; for the last
+    half-hour the floor was as it will be."""
+    now, by = datetime.now(UTC), [User(name, name, Role.AGENT, TEAM) for name in ("agent.0", "agent.1")]
+    database, day = Database(server.database), now - timedelta(days=1)
+    with database.write() as connection:
+        for (n, one), who in itertools.product(enumerate(spoken), by):
+            _called(connection, who, f"day-{n}-{who.id}", one, day, solved=True)
+        for n in range(GAPS_BEFORE):
+            _missing(connection, by[0], f"day-{n}", "day-0-agent.0", spoken[n % len(spoken)], day)
+        every = HALF_HOUR / CALLS_BEFORE
+        for n in range(CALLS_BEFORE):
+            one, at = spoken[n % len(spoken)], now - timedelta(seconds=HALF_HOUR - n * every)
+            _called(connection, by[n % 2], f"hour-{n}", one, at, solved=bool(n % 3))
+            if not n % 3:
+                _missing(connection, by[n % 2], f"hour-{n}", f"hour-{n}", one, at)
     database.close()
+
+
+def _called(connection: Connection, by: User, id: str, one: Article, at: datetime, *, solved: bool) -> None:
+    """A call in which an article was found and opened."""
+    calls.begin(connection, by, id, at)
+    facts = {"query": one.questions[0], "agent": by.id, "call": id}
+    kinds = (("search", ""), ("open", one.id), *((("solved", one.id),) if solved else ()))
+    happened = [
+        Event(f"{id}-{kind}", at=at + timedelta(seconds=i), kind=kind, article=article, **facts)
+        for i, (kind, article) in enumerate(kinds)
+    ]
+    calls.record(connection, by, id, happened, at)
+    calls.end(connection, by, id, at + timedelta(seconds=5))
+
+
+def _missing(connection: Connection, by: User, id: str, call: str, one: Article, at: datetime) -> None:
+    """A gap that was recorded on a call."""
+    asked = f"{one.questions[0]} {id} (nobody knew)"
+    gap.record(connection, by, Report(id, f"gap-{id}", call, by.id, at, asked))
 
 
 # --- the verdict ---------------------------------------------------------------------------------
@@ -136,7 +149,7 @@ def figures(seen: Seen) -> dict[str, float]:
 def soak(seconds: float, pace: Pace) -> Seen:
     """Serve and use it for so long."""
     with tempfile.TemporaryDirectory(prefix="firstcall-") as work, serving(Path(work), PEOPLE) as server:
-        yesterday(server, spoken(read_all(server.articles)[0]))
+        before(server, spoken(read_all(server.articles)[0]))
         return asyncio.run(Floor(server, seconds, pace).open())
 
 

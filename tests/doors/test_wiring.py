@@ -85,6 +85,20 @@ def test_an_index_that_rots_while_it_serves_is_found_and_built_anew(desk: wiring
     assert (entry.about, entry.by) == (before, OPERATOR.id)
 
 
+def test_a_build_that_was_under_way_when_damage_was_found_does_not_make_it_news_again(desk: wiring.Desk) -> None:
+    assert within(60, lambda: len(ids(desk)) == 28)
+    assert desk.served is not None
+    assert desk._upkeep is not None
+    name, at = desk.served.opened.manifest.generation, datetime.now(UTC)
+    damage = GenerationError("generation_damaged", generation=name, file="asks.faiss")
+    for _ in range(2):
+        desk._upkeep._repair(damage, at)
+        desk._upkeep._rebuild(at)
+    with desk.database.read() as connection:
+        told = [one.about for one in audit.entries(connection, OPERATOR) if one.act == "repair"]
+    assert told == [name]
+
+
 def test_a_generation_published_damaged_never_serves_and_is_built_anew(desk: wiring.Desk) -> None:
     assert within(60, lambda: len(ids(desk)) == 28)
     served = desk.served

@@ -15,6 +15,7 @@ import argparse
 import ast
 import contextlib
 import functools
+import gc
 import importlib
 import random
 import sys
@@ -329,6 +330,8 @@ def main() -> int:
         held.enter_context(commanding.at(Path(typed)))
         for flood, text in FLOODS.items():  # one after the other, for an article of it is made once
             print(flood, file=sys.stderr, flush=True)
+            gc.collect()
+            gc.freeze()  # as the program that is warm: else a full collection falls into whatever is measured then
             for name, measure in every_one:
                 costs = measure(heart, {flood: text})
                 found.setdefault(name, {}).update(costs)
