@@ -46,7 +46,9 @@ def explain(language: str, error: KBError) -> str:
 
 
 def _short(fact: object) -> object:
-    return fact if len(str(fact)) <= LONGEST_FACT else f"{str(fact)[:LONGEST_FACT]} …"
+    """A fact as a person can be told it: not too long, and without half characters, which no file or page takes."""
+    told = str(fact).encode("utf-8", "replace").decode("utf-8")
+    return (fact if told == str(fact) else told) if len(told) <= LONGEST_FACT else f"{told[:LONGEST_FACT]} …"
 
 
 def nearest_language(tag: str | None) -> str:

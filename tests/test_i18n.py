@@ -549,6 +549,15 @@ def test_an_unknown_key_is_an_error_of_the_program() -> None:
         say("en", "cli.no_such_sentence")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sentence_tells_no_half_characters_and_no_endless_fact(language: str) -> None:
+    told = explain(language, KBError("file_refused", file="\udcff.md", problem="\ud800" * 100_000))
+    assert told.encode("utf-8")
+    assert "?.md" in told
+    assert "?" * 1_000 + " …" in told
+    assert "?" * 1_001 not in told
+
+
 def test_an_error_reads_as_code_and_facts_in_a_log() -> None:
     assert str(KBError("path_missing", path="a/b")) == "path_missing(path='a/b')"
 

@@ -41,7 +41,7 @@ def _told() -> Iterator[None]:
         yield
     except click.UsageError as error:
         raise click.UsageError(_cut(error.format_message()), error.ctx) from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:  # of what was read, or of half characters that a terminal made of other bytes
         _refuse(KBError("not_utf8"), error)
     except OSError as error:
         if error.errno == errno.EPIPE:  # whoever read has gone: click's own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -87,12 +88,15 @@ def _body(article: Article, says: list[Span]) -> Iterator[Span]:
     limit = _limit(article.body)
     breaks = {section.span.start for section in article.sections}
     breaks |= {place for block in article.blocks for place in (block.span.start, block.span.end)}
+    in_order = sorted(breaks)  # an article of headings alone has tens of thousands
     start = end = -1
     for span in article.paragraphs:
         if any(say.start <= span.start < say.end for say in says):
             continue
         for piece in _pieces(article.source, span, limit):
-            if start >= 0 and (piece.end - start > limit or any(end <= b <= piece.start for b in breaks)):
+            next_break = bisect_left(in_order, end)
+            is_over = next_break < len(in_order) and in_order[next_break] <= piece.start
+            if start >= 0 and (piece.end - start > limit or is_over):
                 yield from _worth(article, start, end)
                 start = -1
             start = piece.start if start < 0 else start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -146,3 +147,11 @@ def test_the_demo_is_served_to_this_machine_and_to_no_other(monkeypatch: pytest.
     monkeypatch.setenv("KB_HOST", "0.0.0.0")
     wiring.desk.cache_clear()
     assert refusal() == "accounts_missing"
+
+
+@pytest.mark.parametrize("words", [("disable",), ("change", "--team"), ("password",)])
+def test_what_is_not_utf8_is_refused_in_a_sentence(words: tuple[str, ...]) -> None:
+    given = os.fsdecode(b"\xffna")  # as a terminal gives bytes that are no UTF-8
+    assert run("add", "li.na", "--role", "agent", typed=f"{PASSWORD}\n{PASSWORD}\n").exit_code == 0
+    told = run(*words, given, *(("li.na",) if words[0] == "change" else ()), typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert (told.exit_code, told.output.splitlines()[-1]) == (2, "What was given is not UTF-8 text.")
