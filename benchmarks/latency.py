@@ -26,7 +26,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -41,6 +40,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.bench import ROOT, machine, result, table, write_json
+from benchmarks.ports import free_port
 from indexer import generation
 from indexer.build import build
 from indexer.encoder import SentenceEncoder
@@ -199,13 +199,6 @@ def _rate(encoder: SentenceEncoder, texts: list[str]) -> float:
 
 
 # --- the running app -----------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> float:

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 
 from benchmarks.bench import ROOT
-from benchmarks.latency import free_port, serve
+from benchmarks.latency import serve
+from benchmarks.ports import free_port
 from kb.config import settings
 from kb.db import Database
 from kb.people import accounts

@@ -20,19 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from benchmarks.ports import free_port
 from kb.config import ROOT
 
 CONFIG = ROOT / "docs" / "haproxy.cfg"
 PROGRAM = "/usr/sbin/haproxy"
 MISSING = "HAProxy is not installed: as root, apt-get install haproxy"
 START_SECONDS = 10.0
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

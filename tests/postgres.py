@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from benchmarks.ports import free_port
 from kb.db import Database
 
 USERS = "postgres", "nobody"
@@ -71,7 +71,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, or again: on the same port. Raises OSError where it does not come up."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         given = {"listen_addresses": "127.0.0.1", "port": str(self.port), **self.options}
         given["unix_socket_directories"] = str(self.folder)
         arguments = [f"-c{name}={value}" for name, value in given.items()]
@@ -242,12 +242,6 @@ def _runs(pid: str) -> bool:
     with contextlib.suppress(OSError):
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def started(of: Server | None = None, **options: str) -> Iterator[Server]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.balancer import balancing, free_port, trusting
+from benchmarks.ports import free_port
+from tests.balancer import balancing, trusting
 from tests.waiting import within
 
 PATIENCE = 10.0  # seconds, of two checks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
+from benchmarks.ports import free_port
 from indexer.build.places import place_of
 from kb import tables
 from kb.config import PACKAGED_MODEL, Settings
@@ -58,12 +58,6 @@ class App:
         return self.home / "log.jsonl"
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def health(url: str) -> str:
     """The encoder's state as the app tells it, '' while nothing answers."""
     try:
@@ -92,10 +86,10 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 def start(articles: Path, home: Path, url: str = "", **more: str) -> tuple[App, subprocess.Popen[bytes]]:
     """Start the app as `make run` does, on a port of its own, or again where it was. `more` are settings."""
-    port = int(url.rsplit(":", 1)[1]) if url else _free_port()
+    port = int(url.rsplit(":", 1)[1]) if url else free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("KB_")}
     env |= {"KB_PORT": str(port), "KB_ARTICLES": str(articles), "KB_HOME": str(home)}
-    metrics = _free_port()
+    metrics = free_port()
     env |= {"KB_METRICS_PORT": str(metrics), "KB_LOG": str(home / "log.jsonl")}
     env |= {"KB_DATABASE_URL": f"sqlite:///{home}/firstcall.sqlite", **more}
     home.mkdir(parents=True, exist_ok=True)
@@ -181,7 +175,8 @@ def running(place: Path, real_home: Path, **more: str) -> Iterator[App]:
     home = homely(place / "home", real_home)
     here, process = start(place / "articles", home, **more)
     try:
-        wait_for(lambda: health(here.url) == "ready", 120, "the encoder is warm")
+        wait_for(lambda: health(here.url) == "ready" or process.poll() is not None, 120, "the encoder is warm")
+        assert process.poll() is None, here.log.read_text("utf-8")
         index = place_of(Settings(home=home, database_url=more.get("KB_DATABASE_URL", "sqlite://")))
         wait_for(lambda: index.current() is not None, 120, "the first index is built")
         yield here

@@ -17,12 +17,13 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from benchmarks.ports import free_port
 from kb import tables
 from kb.db import Database
 from kb.doors.limits import STRANGER
 from kb.people import accounts
 from kb.people.users import OPERATOR, SAMPLES, Role, User
-from tests.balancer import balancing, free_port, trusting
+from tests.balancer import balancing, trusting
 from tests.browser.conftest import PASSWORD, ROOT, App, answered, articles_shown, health, homely, start, wait_for
 from tests.browser.test_gaps import from_a_miss_to_its_answer
 from tests.browser.test_studio import ARTICLE, kept, source
