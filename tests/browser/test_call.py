@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
 
 from kb import tables
 from kb.calls import bulletins, call
@@ -27,6 +28,7 @@ from tests.browser.conftest import (
     answered,
     articles_shown,
     beside,
+    end_calls,
     focused,
     health,
     opened,
@@ -382,6 +384,40 @@ def test_keys_that_are_faster_than_the_page_put_nothing_on_a_call_it_is_not_of(f
     assert len(rows(app, tables.event, call=first)) == begun
     with Database(app.database).read() as connection:
         assert list(connection.scalars(sa.select(tables.call.c.id).where(tables.call.c.ended_at.is_(None)))) == [first]
+
+
+def test_what_is_opened_while_the_page_is_late_is_of_the_call_it_was_opened_on(context: BrowserContext, app: App) -> None:
+    end_calls(app)
+    held: list[Callable[[], None]] = []
+    late = False
+
+    def through(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda said: held.append(lambda: server.send(said)) if late else server.send(said))
+
+    context.route_web_socket("**/_stcore/stream", through)
+    page = opened(context, app.url)
+    ask(page, "price protection after double 11")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_be_visible()
+    first = call_of(page)
+    late = True
+    page.keyboard.press("Alt+o")
+    expect(page.locator("#bar")).not_to_have_attribute("data-call", first)
+    ask(page, ASKED["en"])
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert len(held) == 2  # no article, and this one
+    late = False
+    for send in held:
+        send()
+    expect(page.locator("#text")).to_have_text(re.compile("Your money is not lost"))
+    assert call_of(page) not in ("", first)
+    page.keyboard.press("Alt+a")
+    sent(page)
+    opens = {one.call: one.article for one in rows(app, tables.event, kind="open") if one.call in (first, call_of(page))}
+    assert opens == {first: "price-protection-en", call_of(page): ARTICLE["en"]}
+    assert [one.article for one in rows(app, tables.event, kind="solved", call=call_of(page))] == [ARTICLE["en"]]
 
 
 @pytest.fixture

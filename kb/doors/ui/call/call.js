@@ -193,9 +193,14 @@ class Bar {
     this.trigger("show", this.want(article, newId("s")));
   }
 
-  want(article, asked = this.data.asked) {
+  // An article that is opened follows the wish that the page has still to come to, where there is one.
+  want(article, asked = this.due() ? this.wanted.asked : this.data.asked) {
     this.wanted = { article, asked, until: Date.now() + LATE };
     return { article, asked };
+  }
+
+  due() {
+    return this.wanted && Date.now() < this.wanted.until;
   }
 
   // What stands in the box becomes a search on the trail, once.
@@ -225,9 +230,7 @@ class Bar {
 
   // An article is on the page: that is what the caller may be told, in this version.
   shown(article) {
-    const wanted = this.wanted;
-    const late = wanted && (wanted.asked !== this.data.asked || wanted.article !== (article?.id ?? ""));
-    if (late && Date.now() < wanted.until) return; // it was asked for before, maybe on another call
+    if (this.due() && (this.wanted.asked !== this.data.asked || this.wanted.article !== (article?.id ?? ""))) return; // of an earlier wish, maybe on another call
     this.wanted = null;
     const key = article && `${article.id}|${article.version}`;
     if (key === this.article) return;
