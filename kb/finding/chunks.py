@@ -86,16 +86,15 @@ def _limit(text: str) -> int:
 def _body(article: Article, says: list[Span]) -> Iterator[Span]:
     """Paragraphs joined up to the limit, never over the start of a section or block, never with a say-line."""
     limit = _limit(article.body)
-    breaks = {section.span.start for section in article.sections}
-    breaks |= {place for block in article.blocks for place in (block.span.start, block.span.end)}
-    in_order = sorted(breaks)  # an article of headings alone has tens of thousands
+    spans = [block.span for block in article.blocks]
+    breaks = sorted({one.span.start for one in article.sections} | {place for one in spans for place in (one.start, one.end)})
     start = end = -1
     for span in article.paragraphs:
         if any(say.start <= span.start < say.end for say in says):
             continue
         for piece in _pieces(article.source, span, limit):
-            next_break = bisect_left(in_order, end)
-            is_over = next_break < len(in_order) and in_order[next_break] <= piece.start
+            next_break = bisect_left(breaks, end)  # an article of headings alone has tens of thousands
+            is_over = next_break < len(breaks) and breaks[next_break] <= piece.start
             if start >= 0 and (piece.end - start > limit or is_over):
                 yield from _worth(article, start, end)
                 start = -1
