@@ -23,6 +23,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     "foundation": (
         "kb.config",
         "kb.i18n",
+        "kb.toml",
         "kb.numerals",
         "kb.text",
         "kb.masking",

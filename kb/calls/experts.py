@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from kb import text
+from kb import text, toml
 from kb.content import products
 from kb.content.products import Catalogue
 from kb.content.site import Hours, hours_of
@@ -147,14 +146,15 @@ def load(folder: Path) -> tuple[Expert, ...]:
     if not path.exists():
         return ()
     try:
-        source = path.read_bytes().decode("utf-8-sig")
-        tree = tomllib.loads(source)
+        raw = path.read_bytes()
+        source = raw.decode("utf-8-sig")
+        tree = toml.tree(raw)
     except OSError as error:
         raise ArticleError("article_unreadable", file=FILE, line=1, reason=error.strerror or "") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ArticleError("article_not_utf8", file=FILE, line=line) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place.group(1)) if place else source.count("\n") + 1  # else it says "at end of document"
         raise ArticleError("experts_broken", file=FILE, line=line, problem=str(error)) from error

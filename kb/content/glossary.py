@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from kb import toml
 from kb.errors import ArticleError
 
 FILE = "_glossary.toml"
@@ -23,9 +23,9 @@ def load(folder: Path) -> Glossary:
 def read(source: bytes) -> Glossary:
     """The glossary a file says. Raises ArticleError (file, line) where it is not what it should be."""
     try:
-        tree = tomllib.loads(source.decode("utf-8-sig"))
+        tree = toml.tree(source)
         return {lang: {str(word): str(plain) for word, plain in words.items()} for lang, words in tree.items()}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
+    except (ValueError, AttributeError) as error:
         raise ArticleError("glossary_broken", file=FILE, line=1, problem=str(error)) from error
 
 

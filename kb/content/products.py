@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kb import toml
 from kb.errors import ArticleError
 from kb.text import fold
 
@@ -42,9 +42,9 @@ def load(folder: Path) -> dict[str, Product]:
     if not path.exists():
         return {}
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        tree = toml.tree(path.read_bytes())
         return {code: _product(code, facts) for code, facts in tree.items()}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise ArticleError("catalogue_broken", file=FILE, line=1, problem=str(error)) from error
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kb import toml
 from kb.errors import ArticleError
 
 FILE = "_site.toml"
@@ -85,7 +85,7 @@ def load(folder: Path) -> Site:
     if not path.exists():
         return Site()
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        tree = toml.tree(path.read_bytes())
         holidays, workdays = _calendar(tree.get("calendar", {}))
         departments = {key: _department(key, facts) for key, facts in tree.get("departments", {}).items()}
         return Site(

@@ -17,6 +17,7 @@ import click
 
 from kb import __doc__ as about
 from kb import masking
+from kb.calls import experts
 from kb.care import demo
 from kb.config import Settings, settings
 from kb.content import articles, glossary, lint, products, site
@@ -173,6 +174,7 @@ def lint_folder(
         (glossary.load, {}),
         (synonyms.load, synonyms.NONE),
         (pins.load, ()),
+        (experts.load, ()),
     ):
         try:
             parts.append(load(folder))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +15,7 @@ from typing import Any
 
 import tomlkit
 
-from kb import text
+from kb import text, toml
 from kb.errors import ArticleError, RequestError
 from kb.tuning.phrases import phrase, spoken
 
@@ -104,7 +103,7 @@ def load(folder: Path) -> tuple[Pin, ...]:
 def read(source: bytes) -> tuple[Pin, ...]:
     """The pins a file says. Raises ArticleError (file, line) where it is not what it should be."""
     try:
-        tree = tomllib.loads(source.decode("utf-8-sig"))
+        tree = toml.tree(source)
         pins = [_pin(**facts) for facts in tree.pop("pin", [])]
         if tree:
             raise ValueError("[[pin]]")

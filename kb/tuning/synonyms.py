@@ -9,14 +9,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tomlkit
 
-from kb import text
+from kb import text, toml
 from kb.errors import ArticleError, RequestError
 from kb.text import QueryTerms
 from kb.tuning.phrases import Phrases, phrase, spoken
@@ -163,7 +162,7 @@ def load(folder: Path) -> Synonyms:
 def read(source: bytes) -> Synonyms:
     """The synonyms a file says. Raises ArticleError (file, line) where it is not what it should be."""
     try:
-        tree = tomllib.loads(source.decode("utf-8-sig"))
+        tree = toml.tree(source)
         given = {name: tree.pop(name, []) for name in TABLES}
         if tree or not all(map(_are_groups, given.values())):
             raise ValueError('same = [["…", "…"]]')

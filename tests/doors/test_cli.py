@@ -70,12 +70,19 @@ def test_ask_as_json_is_the_answer_of_the_api(base: Path) -> None:
     assert told["hits"][0]["why"]["lexical"]["rank"] == 1
 
 
-@pytest.mark.parametrize(("file", "said"), [("_synonyms.toml", "the synonyms"), ("_pins.toml", "the pins")])
-def test_lint_tells_of_broken_words_and_pins(base: Path, file: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("_synonyms.toml", "the synonyms cannot be read"),
+        ("_pins.toml", "the pins cannot be read"),
+        ("_experts.toml", "each person in the list of whom to ask begins with a line [[expert]]."),
+    ],
+)
+def test_lint_tells_of_broken_words_pins_and_experts(base: Path, file: str, said: str) -> None:
     (base / file).write_text("same = 3\npin = 3\n", "utf-8")
     told = run(kb, "lint")
     assert told.exit_code == 1
-    assert f"{file}:1: {said} cannot be read" in told.stdout
+    assert f"{file}:1: {said}" in told.stdout
 
 
 def test_what_cannot_be_asked_is_one_sentence_and_exit_code_2(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,15 @@ VALUES: Mapping[str, str] = {  # of what a command needs besides, by the paramet
     "url": "sqlite:///moved.sqlite",
 }
 READ: Mapping[str, Sequence[str]] = {  # parameters that name a file which is read, with names that are tried
-    "kb lint path": ("a.md", "_glossary.toml"),
+    "kb lint path": (
+        "a.md",
+        "_glossary.toml",
+        "_products.toml",
+        "_site.toml",
+        "_experts.toml",
+        "_pins.toml",
+        "_synonyms.toml",
+    ),
     "kb backup check file": ("a.backup",),
     "kb backup restore file": ("a.backup",),
     "kb backup drill file": ("a.backup",),
