@@ -86,8 +86,8 @@ def _limit(text: str) -> int:
 def _body(article: Article, says: list[Span]) -> Iterator[Span]:
     """Paragraphs joined up to the limit, never over the start of a section or block, never with a say-line."""
     limit = _limit(article.body)
-    spans = [block.span for block in article.blocks]
-    breaks = sorted({one.span.start for one in article.sections} | {place for one in spans for place in (one.start, one.end)})
+    around = {place for block in article.blocks for place in (block.span.start, block.span.end)}
+    breaks = sorted(around | {section.span.start for section in article.sections})
     start = end = -1
     for span in article.paragraphs:
         if any(say.start <= span.start < say.end for say in says):

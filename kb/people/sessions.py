@@ -40,7 +40,7 @@ class Session:
 
 def key_of(token: str) -> str:
     """What is kept of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_unseen(session: Session, at: datetime) -> bool:

@@ -113,7 +113,7 @@ def merge(base: str, mine: str, theirs: str, names: tuple[str, str]) -> Merged:
 
 def version_of(source: str) -> str:
     """The sha256 that names a text, '' for none."""
-    return fingerprint(source.encode()) if source else ""
+    return fingerprint(source.encode("utf-8", "surrogatepass")) if source else ""
 
 
 # --- the file ------------------------------------------------------------------------------------

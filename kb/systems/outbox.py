@@ -55,7 +55,7 @@ def put(
 
 def id_of(once: str) -> str:
     """The id of the event that there is once."""
-    return f"evt_{hashlib.sha256(once.encode()).hexdigest()[:32]}"
+    return "evt_" + hashlib.sha256(once.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def waiting(connection: sa.Connection, most: int) -> tuple[Event, ...]:

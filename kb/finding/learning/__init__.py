@@ -90,7 +90,8 @@ class Learnt:
 
 def key_of(article: str, question: str) -> str:
     """The id of a learnt question: the same however it is spelled."""
-    return hashlib.sha256(f"{article}\0{text.fold(question)}".encode()).hexdigest()[:24]
+    said = f"{article}\0{text.fold(question)}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(said).hexdigest()[:24]
 
 
 class Neighbours:
