@@ -16,6 +16,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg, ForwardMsgMetadata
 
 from kb import tables
 from kb.calls import bulletins, call
@@ -45,6 +46,7 @@ ARTICLE = {"en": "refund-expired-card-en", "zh": "refund-times-zh"}
 UNSOLVED = {"en": "Not solved by", "zh": "未解决："}
 SOLVED = {"en": "Solved by", "zh": "已解决："}
 UNDONE = {"en": "Undone:", "zh": "已撤销："}
+STREAM = "**/_stcore/stream"  # Streamlit's websocket
 UNANSWERED = {"en": "can I feed goldfish with the air fryer crumbs", "zh": "金鱼可以吃空气炸锅的碎屑吗"}
 
 
@@ -386,7 +388,9 @@ def test_keys_that_are_faster_than_the_page_put_nothing_on_a_call_it_is_not_of(f
         assert list(connection.scalars(sa.select(tables.call.c.id).where(tables.call.c.ended_at.is_(None)))) == [first]
 
 
-def test_what_is_opened_while_the_page_is_late_is_of_the_call_it_was_opened_on(context: BrowserContext, app: App) -> None:
+def test_what_is_opened_while_the_page_is_late_is_of_the_call_it_is_opened_on(
+    context: BrowserContext, app: App
+) -> None:
     end_calls(app)
     held: list[Callable[[], None]] = []
     late = False
@@ -395,7 +399,7 @@ def test_what_is_opened_while_the_page_is_late_is_of_the_call_it_was_opened_on(c
         server = socket.connect_to_server()
         socket.on_message(lambda said: held.append(lambda: server.send(said)) if late else server.send(said))
 
-    context.route_web_socket("**/_stcore/stream", through)
+    context.route_web_socket(STREAM, through)
     page = opened(context, app.url)
     ask(page, "price protection after double 11")
     page.keyboard.press("Enter")
@@ -412,12 +416,45 @@ def test_what_is_opened_while_the_page_is_late_is_of_the_call_it_was_opened_on(c
     for send in held:
         send()
     expect(page.locator("#text")).to_have_text(re.compile("Your money is not lost"))
-    assert call_of(page) not in ("", first)
+    second = call_of(page)
+    assert second not in ("", first)
     page.keyboard.press("Alt+a")
     sent(page)
-    opens = {one.call: one.article for one in rows(app, tables.event, kind="open") if one.call in (first, call_of(page))}
-    assert opens == {first: "price-protection-en", call_of(page): ARTICLE["en"]}
-    assert [one.article for one in rows(app, tables.event, kind="solved", call=call_of(page))] == [ARTICLE["en"]]
+    opens = {one.call: one.article for one in rows(app, tables.event, kind="open") if one.call in (first, second)}
+    assert opens == {first: "price-protection-en", second: ARTICLE["en"]}
+    assert [one.article for one in rows(app, tables.event, kind="solved", call=second)] == [ARTICLE["en"]]
+
+
+def test_a_page_that_streamlit_lets_go_blank_comes_back_by_itself_once_a_minute(
+    context: BrowserContext, app: App
+) -> None:
+    end_calls(app)
+    routes: list[WebSocketRoute] = []
+
+    def through(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        routes.append(socket)
+
+    nowhere = ForwardMsg(metadata=ForwardMsgMetadata(delta_path=[0, 99, 0]))
+    nowhere.delta.new_element.text.body = "there is no place for this"
+    context.route_web_socket(STREAM, through)
+    page = opened(context, app.url)
+    ask(page, ASKED["en"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_be_visible()
+    here = call_of(page)
+    sent(page)
+    routes[-1].send(nowhere.SerializeToString())
+    expect(page.locator("#bar")).to_have_count(0)
+    expect(page.locator("#text")).to_have_text(re.compile("Your money is not lost"), timeout=30_000)
+    assert call_of(page) == here
+    sent(page)
+    assert [one.article for one in rows(app, tables.event, kind="open", call=here)] == [ARTICLE["en"]]
+    settled(page)
+    routes[-1].send(nowhere.SerializeToString())
+    expect(page.locator("#bar")).to_have_count(0)
+    page.wait_for_timeout(2_000)
+    expect(page.locator("#bar")).to_have_count(0)
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ const STIR = ["keydown", "pointerdown"]; // what shows that somebody is there
 const POPPED = "firstcall.popped.call"; // the screen-pop that was applied: once, however often the bar is mounted
 const HERE = "firstcall.call"; // the call that this tab is on, "" where it was put on none
 const LATE = 5000; // ms in which an article that was asked for before may still come
+const APP = '[data-testid="stApp"]'; // all that Streamlit draws
+const DOWN = "firstcall.down"; // when the page was last found without it, ms
+const AGAIN = 60 * 1000; // ms in which a page that goes down once more is left as it is
 const mounted = new WeakMap();
 
 export default function (component) {
@@ -27,7 +30,16 @@ export default function (component) {
   return () => {
     bar.stop();
     mounted.delete(root);
+    setTimeout(raise, 1000);
   };
+}
+
+// What Streamlit's own page cannot draw leaves it blank for good. A call goes on where it was once it is loaded again.
+function raise() {
+  const last = Number(sessionStorage.getItem(DOWN));
+  if (document.querySelector(APP) || Date.now() - last < AGAIN) return;
+  sessionStorage.setItem(DOWN, Date.now());
+  location.reload();
 }
 
 const tell = (detail) => document.dispatchEvent(new CustomEvent("firstcall", { detail }));
