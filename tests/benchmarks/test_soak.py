@@ -155,6 +155,7 @@ def test_a_floor_of_a_few_seconds_keeps_its_promises(server: Server) -> None:
 
 
 @pytest.mark.encoder
+@pytest.mark.timeout(400)
 def test_all_of_the_load_in_a_few_seconds_has_no_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "THINK", (0.1, 0.4))
     monkeypatch.setattr(agents, "KEY", 0.1)
