@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 
 # What .streamlit/config.toml must have said: without these the app is slow, or tells strangers too much.
 OPTIONS = {
+    "global.minCachedMessageSize": 1e12,  # what stands for a message outlives the run it is of, and empties the page
     "runner.postScriptGC": False,
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",

@@ -81,6 +81,7 @@ class Tab:
     runs: int = 0
     received: int = 0  # bytes
     _values: dict[str, WidgetState] = field(default_factory=dict)
+    _kept: set[str] = field(default_factory=set)  # hashes of messages that need not come again, says Streamlit
 
     # what a person does
 
@@ -152,6 +153,7 @@ class Tab:
         message = BackMsg()
         asked = message.rerun_script
         asked.query_string, asked.page_script_hash = self.query, self.page
+        asked.cached_message_hashes.extend(self._kept)
         states = list(self._values.values())
         if element is not None:
             asked.fragment_id = element.fragment
@@ -181,6 +183,8 @@ class Tab:
     def _taken(self, message: ForwardMsg) -> bool:
         """Whether this message ends the run."""
         kind = message.WhichOneof("type")
+        if message.metadata.cacheable:
+            self._kept.add(message.hash)
         if kind == "delta":
             delta, path = message.delta, tuple(message.metadata.delta_path)
             if delta.WhichOneof("type") == "new_element":
@@ -192,6 +196,8 @@ class Tab:
         elif kind == "navigation":
             self.pages = {one.url_pathname: one.page_script_hash for one in message.navigation.app_pages}
             self.page = message.navigation.page_script_hash
+        elif kind == "ref_hash":
+            raise PageError("a message that stands for one sent before: .streamlit/config.toml was not read")
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
         ended = (message.FINISHED_SUCCESSFULLY, message.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
