@@ -6,7 +6,7 @@ import functools
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,11 @@ from kb.seen import metrics
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MAX_TOKENS = 512
+BYTES = "utf-8", "surrogatepass"
 BATCH = 32  # texts embedded at once; others have their turn between batches, so that a build never blocks a call
+# What torch makes for a batch of one shape (texts by tokens) it keeps for ever, 1.7 MB each: shapes are few. A short
+# question has its own, for padding would cost it a twelfth of its time.
+STEP, SHORT = 8, 120  # tokens that a batch is padded to a multiple of; bytes of a text that alone is not
 VOCABULARY, TEXTS, PIECES, SEED = 60_000, 256, 24, 0  # what the axes of tokens are taken over; the common pieces first
 
 
@@ -111,11 +115,10 @@ class SentenceEncoder:
             return np.zeros((0, self.dim), np.float32), []
         # Like lengths together, or padding costs a fifth. A token takes about as many bytes in Chinese as in English,
         # but fewer characters.
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i].encode("utf-8", "surrogatepass")))
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i].encode(*BYTES)))
         rows = np.empty((len(texts), self.dim), np.float32)
         tokens: list[Tokens] = [np.zeros((0, 0), np.float32)] * len(texts)
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
+        for batch in _batches(order):
             with metrics.encoding.track_inprogress():
                 job = self._thread.submit(self._states, [texts[i] for i in batch], prompt, tokens=query is not None)
                 found, spans = job.result()
@@ -133,6 +136,7 @@ class SentenceEncoder:
         """What the model makes of a batch, and where its tokens stand. In the encoder's thread."""
         found = self._model.encode(
             texts,
+            processing_kwargs=self._padding(texts),
             prompt=prompt,  # '' means none, even where the model has a default
             batch_size=BATCH,
             show_progress_bar=False,
@@ -140,6 +144,12 @@ class SentenceEncoder:
             convert_to_tensor=not tokens,
         )
         return found, self._spans([prompt + text for text in texts]) if tokens else []
+
+    def _padding(self, texts: Sequence[str]) -> dict[str, Any]:
+        """How a batch's tokens are padded; by nothing where the model's longest text has no place for it."""
+        short = len(texts) == 1 and len(texts[0].encode(*BYTES)) <= SHORT
+        fits = (self._model.max_seq_length or MAX_TOKENS) % STEP == 0
+        return {"text": {"pad_to_multiple_of": STEP}} if fits and not short else {}
 
     def _tokens(self, prompt: str, text: str, spans: Sequence[tuple[int, int]], found: Any, query: bool) -> Tokens:
         """The tokens of one text from its states: pieces of words, of a passage without function words."""
@@ -180,6 +190,16 @@ class SentenceEncoder:
         )
         inside = [one.float().numpy()[1:-1] for one in found]  # without the marks of begin and end
         return np.concatenate(inside)
+
+
+def _batches(order: Sequence[int]) -> Iterator[Sequence[int]]:
+    """These in batches of `BATCH`, and what is left in ever smaller powers of two."""
+    start, size = 0, BATCH
+    while start < len(order):
+        while size > len(order) - start:
+            size //= 2
+        yield order[start : start + size]
+        start += size
 
 
 def _prompt(setting: str, own: str | None) -> str:

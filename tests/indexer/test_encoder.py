@@ -9,11 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from indexer.encoder import BATCH, MAX_TOKENS, SentenceEncoder
+from indexer.encoder import BATCH, MAX_TOKENS, STEP, SentenceEncoder
 from indexer.encoder.tokens import cosines as near
 from kb.config import Settings, settings
 from kb.errors import SettingError
@@ -96,6 +97,33 @@ def test_one_pass_gives_the_rows_and_the_tokens(encoder: SentenceEncoder) -> Non
     assert np.linalg.norm(asked, axis=1) == pytest.approx(np.ones(len(asked)), abs=1e-4)
     likeness = [float(near(one, asked).max(axis=0).mean()) for one in tokens[:4]]
     assert likeness.index(max(likeness)) in (0, 1)  # 退款多久到账, Refund to an expired card
+
+
+def test_batches_are_of_few_shapes_and_a_short_question_of_its_own(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch keeps for ever what it made for a shape."""
+    shapes: set[tuple[int, int]] = set()
+    forward = encoder._model.forward
+
+    def noted(features: Any, **more: Any) -> Any:
+        shapes.add(tuple(features["input_ids"].shape))
+        return forward(features, **more)
+
+    monkeypatch.setattr(encoder._model, "forward", noted)
+    texts = ["refund " * n for n in range(1, 80)]
+    for count in range(2, 70):
+        encoder.passages(texts[:count])
+    assert {count for count, _ in shapes} == {1, 2, 4, 8, 16, 32}
+    assert len({length for count, length in shapes if count > 1 and length % STEP}) == 0
+    assert len(shapes) < 60
+    shapes.clear()
+    short = ("a", "退款多久到账")
+    for text in (*short, "refund " * 100):
+        encoder.queries([text])
+    own = {(1, len(encoder._model.tokenizer(encoder._query_prompt + one)["input_ids"])) for one in short}
+    assert own < shapes
+    assert [length % STEP for _, length in shapes - own] == [0]
 
 
 def test_no_texts_give_no_rows(encoder: SentenceEncoder) -> None:
