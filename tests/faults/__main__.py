@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import random
 import subprocess
@@ -94,9 +95,10 @@ def _keep(file: Path, name: str, found: Mapping[str, Any]) -> None:
 
 
 def _commit() -> str:
-    """The commit that is checked out, with `+` where files differ from it."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip()
+    """The commit that is checked out, with `+` where files differ from it; the trials' own results may."""
+    git = functools.partial(subprocess.run, cwd=ROOT, capture_output=True, text=True)
+    changed = git(["git", "status", "--porcelain", "-uno", "--", ".", ":!benchmarks/results"]).stdout.strip()
+    return str(git(["git", "rev-parse", "--short=7", "HEAD"]).stdout.strip()) + ("+" if changed else "")
 
 
 if __name__ == "__main__":
