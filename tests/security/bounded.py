@@ -3,10 +3,11 @@
     python -m tests.security.bounded [--json FILE] [NAME…]
 
 The inputs are the fields of every route (`knocking`), every place of the command line (`commanding`), what the
-components of a page tell over its websocket (`messaging`, on a server of its own), and every public function of a room
-that takes a text. A function is called with what the kinds of its parameters say: `str` is the flood, `Article` an
-article with it as its body, and so on (`KINDS`). One that takes something else besides a text needs a row in
-`ELSEWHERE` that says why it is not called here. Functions that take a connection are reached through the routes.
+components of a page tell over its websocket (`messaging`, on a server of its own), what an assistant says to
+`python -m kb mcp` (`assisting`, a process of its own), and every public function of a room that takes a text. A
+function is called with what the kinds of its parameters say: `str` is the flood, `Article` an article with it as its
+body, and so on (`KINDS`). One that takes something else besides a text needs a row in `ELSEWHERE` that says why it is
+not called here. Functions that take a connection are reached through the routes.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from tests.fake_encoder import HashEncoder
 from tests.new_database import new_database
 from tests.on_call import base_of, desk_of
 from tests.people_on_the_floor import NOON, SUE
-from tests.security import commanding, messaging
+from tests.security import assisting, commanding, messaging
 from tests.security.floods import FLOODS, HEADER, SIZE, Cost, Heart, beating, cost
 from tests.security.knocking import Field, every, told
 from tests.small_base import ALL
@@ -326,7 +327,8 @@ def main() -> int:
     found: dict[str, dict[str, Cost]] = {}
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as typed, contextlib.ExitStack() as held:
         heart = held.enter_context(beating())
-        every_one = [pair for pair in inputs(desk_at(Path(place))) if _is_asked(pair[0], asked.names)]
+        desk = desk_at(Path(place))
+        every_one = [pair for pair in inputs(desk) if _is_asked(pair[0], asked.names)]
         held.enter_context(commanding.at(Path(typed)))
         for flood, text in FLOODS.items():  # one after the other, for an article of it is made once
             print(flood, file=sys.stderr, flush=True)
@@ -338,6 +340,8 @@ def main() -> int:
                 for it in costs.values():
                     if not it.bounded:
                         print(f"    {name}: {it}", file=sys.stderr, flush=True)
+        if _is_asked("mcp", asked.names):
+            found |= assisting.costs(desk, FLOODS)
     if _is_asked("message", asked.names):
         found |= messaging.on_a_server(FLOODS)
     worst = {name: summed(costs) for name, costs in found.items() if costs}

@@ -17,7 +17,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kb.config import ROOT
-from tests.security import commanding
+from tests.security import assisting, commanding
 from tests.security.bounded import ELSEWHERE, chosen, desk_at, functions, of_field, of_function
 from tests.security.floods import FLOODS, MOST_STALL, SIZE, Cost, Heart, beating, cost, filled
 from tests.security.knocking import FORMS, NO_TEXT, QUERIES, RAW, Field, Knocker
@@ -143,6 +143,17 @@ def test_every_place_of_the_command_line_bears_any_text(heart: Heart, tmp_path: 
     with commanding.at(tmp_path):
         found = {one.name: unbounded(measure, heart, one, chosen(one.name, WORST, 1)) for one in commanding.fields()}
     assert {name: costs for name, costs in found.items() if costs} == {}
+
+
+# --- an assistant --------------------------------------------------------------------------------
+
+
+def test_whatever_an_assistant_says_is_answered_or_refused_briefly(tmp_path: Path) -> None:
+    floods = {one: FLOODS[one] for one in ("half characters", "deep JSON", "dots")}
+    found = assisting.costs(desk_at(tmp_path), floods)
+    assert {"mcp line", "mcp tool", "mcp search question", "mcp search limit", "mcp read_article id"} <= set(found)
+    wrong = {name: costs for name, costs in found.items() if not all(one.bounded for one in costs.values())}
+    assert wrong == {}
 
 
 # --- fields of pages -----------------------------------------------------------------------------
