@@ -163,7 +163,7 @@ def test_a_change_says_what_it_does_to_the_questions_of_the_base(desk: Desk, bas
         assert (one.article, one.title, one.gap) == ("filter-en", "Chalk in the filter", "")
         assert (one.before, one.after) == (
             asker.rank(asking, one.article),
-            asker.tuned(wanted).rank(asking, one.article),
+            asker.tuned(wanted, ()).rank(asking, one.article),
         )
         assert one.before != one.after
     assert tuning.effect_of_synonyms(desk, EDITOR, Synonyms(), NOW) == Effect(5, 0, ())
