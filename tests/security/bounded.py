@@ -107,6 +107,7 @@ ELSEWHERE: Mapping[str, str] = {
     "kb.tuning.jargon.written": FILE,
     "kb.tuning.pins.written": FILE,
     "kb.tuning.synonyms.written": FILE,
+    "kb.toml.tree": "its readers, which are called, make a sentence of what it raises",
     "kb.durable.write_file": "writes bytes as they are",
     "kb.durable.write_synced": "writes bytes as they are",
     "kb.seen.metrics.built": OWN,
