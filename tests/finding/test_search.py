@@ -14,7 +14,6 @@ from indexer.engine import Engine
 from kb import text
 from kb.content.products import Product
 from kb.errors import QuestionError
-from kb.finding import search as searching
 from kb.finding.chunks import ANSWERS, ASKS
 from kb.finding.learning.evidence import Evidence, Weights
 from kb.finding.search import (
@@ -462,18 +461,6 @@ def test_a_common_word_names_no_article(index: Engine, question: str) -> None:
     found = ask(index, question)
     assert ids(found)
     assert not any(hit.named for hit in found.hits)
-
-
-@pytest.mark.parametrize(("word", "id"), [("擦", "vacuum-e09-zh"), ("收", "router-red-light-zh")])
-def test_a_word_that_few_articles_say_puts_them_first_and_proves_nothing(
-    index: Engine, word: str, id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = ask(index, word)
-    assert ids(found)[0] == id
-    assert not any(hit.named for hit in found.hits)
-    assert found.verdict.name != "found"
-    monkeypatch.setattr(searching, "ALONE", 0)
-    assert ids(ask(index, word))[0] != id
 
 
 @pytest.mark.parametrize("encoder", [ENCODER, None], ids=["complete", "words only"])

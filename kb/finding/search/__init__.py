@@ -73,7 +73,6 @@ __all__ = [
 
 NEARBY, NEARBY_LEAST = 20, 5  # articles whose words may be the one that is being typed, or was typed by its sound
 NEARBY_LENGTH = 6_000  # characters of them together, beyond the least of them
-ALONE = 3  # articles at most that say the only word of a question, to come first for it
 RERANKED = 10  # articles a reranker reads, where one is set up
 
 
@@ -172,8 +171,7 @@ def search(
         fused = reranked(fused, lists["reranker"], reranker.weight)
     named = _named(asked, scope, index, catalogue) | _titled(asked, fused, index)
     held = pinned_to(pins, (typed, asked), scope, index)
-    first = [*held, *sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *_alone(asked, lists)]
-    order = list(dict.fromkeys([*first, *fused]))
+    order = list(dict.fromkeys([*held, *sorted(named, key=lambda id: (-fused.get(id, 0.0), id)), *fused]))
     shown = _folded(order, prefer_lang or text.language(asked), asked.lower(), scope, index) if fold_twins else None
     places = {name: {**found.abroad.get(name, {}), **ranks} for name, ranks in lists.items()}
     hits = []
@@ -257,12 +255,6 @@ def _titled(asked: str, fused: Iterable[str], index: Index) -> dict[str, None]:
     wanted = text.fold(asked)
     first = itertools.islice(fused, DEPTH // 2)  # a title typed in full is never far down
     return {id: None for id in first if _fold(index.article(id).title) == wanted}
-
-
-def _alone(asked: str, lists: Mapping[str, Mapping[str, Place]]) -> Iterable[str]:
-    """The few articles that say the one word that was typed: what it means is a guess beside that."""
-    said = lists.get("lexical", {})
-    return said if len(said) <= ALONE and len(text.query_terms(asked).words) == 1 else ()
 
 
 @functools.lru_cache(maxsize=50_000)
