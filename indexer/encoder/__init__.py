@@ -27,8 +27,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 MAX_TOKENS = 512
 BYTES = "utf-8", "surrogatepass"
 BATCH = 32  # texts embedded at once; others have their turn between batches, so that a build never blocks a call
-# What torch makes for a batch of one shape (texts by tokens) it keeps for ever, 1.7 MB each: shapes are few. A short
-# question has its own, for padding would cost it a twelfth of its time.
+# What torch makes for a batch of one shape (texts by tokens) it keeps for ever, so shapes are few
+# (benchmarks/shapes.py). A short question has its own: padding would make it wait.
 STEP, SHORT = 8, 120  # tokens that a batch is padded to a multiple of; bytes of a text that alone is not
 VOCABULARY, TEXTS, PIECES, SEED = 60_000, 256, 24, 0  # what the axes of tokens are taken over; the common pieces first
 
